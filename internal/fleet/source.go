@@ -1,0 +1,32 @@
+package fleet
+
+import (
+	"context"
+	"time"
+
+	"github.com/goshawk-ai/goshawk/internal/model"
+)
+
+// Source says which versions exist and opens them. The registry is one.
+type Source interface {
+	// Versions lists what should be served, sorted by name and then by age.
+	Versions() []Version
+	// Resolve finds the version that NAME, NAME@ALIAS or NAME@sha256:HEX (12
+	// digits suffice) means; otherwise it fails with problem.ModelNotFound.
+	Resolve(ref string) (Version, error)
+	// Open reads the package of a digest. It is immutable.
+	Open(ctx context.Context, digest string) (*model.Package, error)
+	// Changed is sent a value (never blocking) after the list changed.
+	Changed() <-chan struct{}
+}
+
+// Version is one immutable version of a model.
+type Version struct {
+	Name     string
+	Digest   string   // sha256:HEX
+	Aliases  []string // that point at it now: "default", …
+	Required bool     // readiness waits for it
+	BuiltIn  bool
+	Added    time.Time
+	Project  string
+}

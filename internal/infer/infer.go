@@ -1,0 +1,66 @@
+// Package infer is the seam to whatever computes: a Backend loads a model, a
+// Session runs it on named tensors of every type and rank. Nothing here knows
+// what a picture is.
+package infer
+
+import (
+	"context"
+	"errors"
+
+	"github.com/goshawk-ai/goshawk/internal/tensor"
+)
+
+// Backend loads models.
+type Backend interface {
+	// Name and Version say who computes: "onnxruntime", "1.30.0". They are part
+	// of an answer's lineage.
+	Name() string
+	Version() string
+	// Load makes a session of a model's bytes, which it does not keep.
+	// Errors are *Error where the runtime said something.
+	Load(ctx context.Context, model []byte, o Options) (Session, error)
+}
+
+// Options of a session. The zero value is what serving wants: one thread a run.
+type Options struct {
+	IntraThreads int  // threads inside one run; 0 means 1
+	Raw          bool // no graph optimization (for a check that must be quick)
+}
+
+// Session is a loaded model. Run may be called from many goroutines at a time.
+type Session interface {
+	Inputs() []tensor.Spec
+	Outputs() []tensor.Spec
+	// Run computes the outputs that out names, from inputs that the caller goes
+	// on owning. An out tensor with Data (and Type and Shape) is written in
+	// place and fails when the result has another shape or type; one without is
+	// filled with memory of its own. When ctx ends the run is terminated and
+	// its cause returned.
+	Run(ctx context.Context, in []*tensor.Tensor, out []*tensor.Tensor) error
+	// Close waits for running calls and gives the memory back.
+	Close() error
+}
+
+// Code is the class of a runtime's failure.
+type Code int
+
+// The classes that callers tell apart.
+const (
+	Failed      Code = iota // anything else
+	InvalidFile             // no model, or a damaged one
+	Unsupported             // an operator, version or type that the runtime lacks
+	BadInput                // the tensors do not fit the model
+	OutOfMemory             // the memory cap was reached
+)
+
+// Error is a failure that the runtime reported.
+type Error struct {
+	Code    Code
+	Native  int    // the runtime's own code
+	Message string // the runtime's words, cut to a bearable length, control characters removed
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// ErrClosed is returned by Run after Close.
+var ErrClosed = errors.New("the model was unloaded")

@@ -1,0 +1,3 @@
+package picture
+
+type header struct{}
