@@ -24,12 +24,17 @@ type layout struct {
 	Page    any
 }
 
+// Under tells whether the page belongs to an entry of the navigation.
+func (l layout) Under(entry string) bool {
+	return l.Path == entry || entry != "/" && strings.HasPrefix(l.Path, entry+"/")
+}
+
 // newPages parses what is embedded: a mistake there is one of the program, and
 // every test meets it.
 func newPages(a *assets) pages {
 	functions := template.FuncMap{
 		"asset": a.url, "percent": percent, "barWidth": barWidth, "milliseconds": milliseconds,
-		"dict": dict, "lower": strings.ToLower, "sentence": sentence, "here": here,
+		"dict": dict, "lower": strings.ToLower, "sentence": sentence, "here": here, "upper": strings.ToUpper,
 	}
 	out := pages{}
 	for _, name := range []string{"home", "docs", "errors", "error", "answer", "failed"} {
