@@ -22,10 +22,21 @@ func Loopback(addr string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// Check finds what is wrong although every single value is well formed. It
-// names everything at once and touches nothing but the files that are named.
-func (c *Config) Check() error {
-	return errors.Join(c.checkDoors(), c.checkTLS(), c.checkSizes(), c.checkFiles(), c.checkClient())
+// Check finds what is wrong although every single value is well formed, as far
+// as it concerns the commands of scope. It names everything at once and touches
+// nothing but the files that are named.
+func (c *Config) Check(scope Scope) error {
+	errs := []error{c.checkFiles()}
+	if scope&Serve != 0 {
+		errs = append(errs, c.checkDoors(), c.checkTLS())
+	}
+	if scope&(Serve|Predict) != 0 {
+		errs = append(errs, c.checkSizes())
+	}
+	if scope&Predict != 0 {
+		errs = append(errs, c.checkClient())
+	}
+	return errors.Join(errs...)
 }
 
 func (c *Config) checkDoors() error {

@@ -39,14 +39,24 @@ func TestCheckNamesWhatDoesNotGoTogether(t *testing.T) {
 		{"server", map[string]string{"server": "localhost:8080"}, `client.server: "localhost:8080" is no URL`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := load(t, config.Sources{Environ: []string{"HOME=/h"}, Flags: c.flags}).Check()
+			err := load(t, config.Sources{Environ: []string{"HOME=/h"}, Flags: c.flags}).Check(config.Everywhere)
 			if (err == nil) != (c.want == "") || !strings.Contains(fmt.Sprint(err), c.want) && c.want != "" {
 				t.Errorf("got %v\nwant %q", err, c.want)
 			}
 		})
 	}
-	if err := load(t, config.Sources{}).Check(); err == nil || !strings.Contains(err.Error(), "set data") {
+	if err := load(t, config.Sources{}).Check(config.Everywhere); err == nil || !strings.Contains(err.Error(), "set data") {
 		t.Errorf("without a home: %v; want a hint to set data", err)
+	}
+}
+
+func TestCheckLeavesOtherCommandsAlone(t *testing.T) {
+	c := load(t, config.Sources{Environ: []string{"HOME=/h"}, Flags: map[string]string{"listen": "0.0.0.0:1", "server": "nonsense"}})
+	if err := c.Check(config.Models); err != nil {
+		t.Errorf("models ls stumbles over a server's settings: %v", err)
+	}
+	if err := c.Check(config.Predict); err == nil || strings.Contains(err.Error(), "0.0.0.0") {
+		t.Errorf("predict: %v; want the client's mistake and not the door's", err)
 	}
 }
 
