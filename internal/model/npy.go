@@ -63,11 +63,11 @@ func readHeader(r io.Reader) (header, error) {
 var (
 	descr   = regexp.MustCompile(`['"]descr['"]\s*:\s*['"]([^'"]*)['"]`)
 	fortran = regexp.MustCompile(`['"]fortran_order['"]\s*:\s*(True|False)`)
-	shape   = regexp.MustCompile(`['"]shape['"]\s*:\s*\(([0-9,\s]*)\)`)
+	shapes  = regexp.MustCompile(`['"]shape['"]\s*:\s*\(([0-9,\s]*)\)`)
 )
 
 func parseHeader(s string) (header, error) {
-	d, f, sh := descr.FindStringSubmatch(s), fortran.FindStringSubmatch(s), shape.FindStringSubmatch(s)
+	d, f, sh := descr.FindStringSubmatch(s), fortran.FindStringSubmatch(s), shapes.FindStringSubmatch(s)
 	if d == nil || f == nil || sh == nil {
 		return header{}, errors.New("the array's header is not understood; only plain arrays of numbers are read")
 	}
