@@ -163,7 +163,9 @@ func (s *settings) resize(out *Preprocess, p processor) {
 	if crop.short > 0 {
 		s.fail("crop_size must be height and width")
 	}
-	out.Crop = picture.Crop{Height: crop.height, Width: crop.width}
+	if crop.height > 0 {
+		out.Crop = picture.Crop{Height: crop.height, Width: crop.width, Floor: true}
+	}
 	if r := out.Resize; crop.height > r.Height || crop.width > r.Width {
 		s.fail("the centre crop takes %d x %d of %d x %d (height x width), which would be padded; that is not supported", crop.height, crop.width, r.Height, r.Width)
 	}
