@@ -108,4 +108,5 @@ type Resize struct {
 type Crop struct {
 	Width, Height int
 	Fraction      float64
+	Floor         bool // an odd pixel goes below and right (Hugging Face, Keras); else half to even (torchvision)
 }

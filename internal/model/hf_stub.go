@@ -1,0 +1,3 @@
+package model
+
+func (i *importer) export(dir string, files []string) error { return refuse("%s is missing", ManifestName) }
