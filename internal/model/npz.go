@@ -91,13 +91,13 @@ func readNPY(r io.Reader, size, limit int64) (*tensor.Tensor, error) {
 		return nil, errors.New("the archive is damaged")
 	}
 	if h.typ == tensor.String {
-		return text(t, n)
+		return unicodeText(t, n)
 	}
 	return t, nil
 }
 
-// text turns NumPy's four bytes a character into UTF-8.
-func text(t *tensor.Tensor, n int64) (*tensor.Tensor, error) {
+// unicodeText turns NumPy's four bytes a character into UTF-8.
+func unicodeText(t *tensor.Tensor, n int64) (*tensor.Tensor, error) {
 	if n != 1 {
 		return nil, errors.New("a text must be a single one")
 	}

@@ -15,9 +15,9 @@ import (
 
 // Catalog knows the loaded models. The fleet is one.
 type Catalog interface {
-	// Acquire gives the model that a reference means now, and keeps it loaded
-	// until release.
-	Acquire(ref string) (m *fleet.Model, release func(), err error)
+	// AcquireContext gives the model that a reference means now, waiting while it
+	// is being loaded, and keeps it until release.
+	AcquireContext(ctx context.Context, ref string) (m *fleet.Model, release func(), err error)
 }
 
 // Options of a Predictor.
@@ -67,7 +67,7 @@ func (p *Predictor) Run(ctx context.Context, r Request) (*Answer, error) {
 	if ref == "" {
 		ref = p.Default
 	}
-	m, release, err := p.Catalog.Acquire(ref)
+	m, release, err := p.Catalog.AcquireContext(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
