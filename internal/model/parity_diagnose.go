@@ -129,7 +129,7 @@ func normalization(r *picture.Recipe, pixels, want [][]float64) (change, bool) {
 	}
 	var is []string
 	if differs([]float64{rescale}, []float64{r.Rescale}) {
-		is = append(is, "rescale "+fraction(rescale))
+		is = append(is, "rescale "+roughRatio(rescale))
 	}
 	if m := means(rescale, slope, shift); differs(m, r.Mean[:]) {
 		is = append(is, "mean "+list(m))
@@ -214,7 +214,8 @@ func list(v []float64) string {
 	return "[" + strings.Join(words, ", ") + "]"
 }
 
-func fraction(v float64) string {
+// roughRatio names a factor that was measured, hence not exactly 1/255.
+func roughRatio(v float64) string {
 	if math.Abs(v-1./255) < 1e-6 {
 		return "1/255"
 	}
@@ -281,9 +282,9 @@ func antialiasing(on bool) change {
 func otherCrops(r *picture.Recipe) []suspect {
 	s := suspect{recipe: *r}
 	s.recipe.Crop.Floor = !r.Crop.Floor
-	s.changes = []change{{"rounding the crop's odd pixel down", "preprocess.crop begins as in Hugging Face's and Keras' code"}}
+	s.changes = []change{{"rounding the crop's odd pixel down", "preprocess.crop.rounding is down (as Hugging Face and Keras crop)"}}
 	if r.Crop.Floor {
-		s.changes = []change{{"rounding the crop's odd pixel to even", "preprocess.crop begins as in torchvision's code"}}
+		s.changes = []change{{"rounding the crop's odd pixel to even", "preprocess.crop.rounding is even (as torchvision crops)"}}
 	}
 	return []suspect{s}
 }

@@ -140,7 +140,7 @@ func TestTheCropsOddPixelIsNamed(t *testing.T) {
 	served := training
 	served.Crop.Floor = false
 	err := certified(t, training).CompareTensor(&Binding{Recipe: served})
-	if err == nil || !strings.Contains(err.Error(), "as in Hugging Face's") {
+	if err == nil || !strings.Contains(err.Error(), "preprocess.crop.rounding is down") {
 		t.Fatalf("got %v, want the rounding named", err)
 	}
 }
