@@ -119,7 +119,7 @@ func TestSabotagesAreCaughtAndNamed(t *testing.T) {
 			if !errors.Is(err, problem.ModelInvalid) {
 				t.Fatalf("got %v, want the package refused", err)
 			}
-			if !strings.HasPrefix(err.Error(), "tensor: case scene: ") {
+			if !strings.HasPrefix(err.Error(), `tensor: case "scene": `) {
 				t.Errorf("%q does not begin with the stage and the case", err)
 			}
 			for _, want := range c.want {
@@ -204,7 +204,7 @@ func TestLogits(t *testing.T) {
 		switch {
 		case k.want == "" && err != nil:
 			t.Errorf("%s: refused: %v", k.name, err)
-		case k.want != "" && (err == nil || !strings.Contains(err.Error(), k.want) || !strings.HasPrefix(err.Error(), "logits: case scene: ")):
+		case k.want != "" && (err == nil || !strings.Contains(err.Error(), k.want) || !strings.HasPrefix(err.Error(), `logits: case "scene": `)):
 			t.Errorf("%s: got %v, want %q", k.name, err, k.want)
 		}
 	}
