@@ -274,33 +274,52 @@ func (g *rig) form(path string, header map[string]string, parts ...part) answer 
 
 // lines collects the log.
 type lines struct {
-	mu   sync.Mutex
-	text []byte // guarded by mu
+	mu      sync.Mutex
+	text    []byte        // guarded by mu
+	written chan struct{} // guarded by mu; closed at the next line
 }
 
 func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.text = append(l.text, p...)
+	if l.written != nil {
+		close(l.written)
+		l.written = nil
+	}
 	return len(p), nil
 }
 
-func (l *lines) String() string {
+// next is the log so far, and a signal for more.
+func (l *lines) next() (string, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return string(l.text)
+	if l.written == nil {
+		l.written = make(chan struct{})
+	}
+	return string(l.text), l.written
+}
+
+func (l *lines) String() string {
+	text, _ := l.next()
+	return text
 }
 
 // await waits until the log says so: the line is written after the answer.
 func (l *lines) await(t *testing.T, want string) string {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if text := l.String(); strings.Contains(text, want) {
+	late := time.After(10 * time.Second)
+	for {
+		text, more := l.next()
+		if strings.Contains(text, want) {
 			return text
 		}
+		select {
+		case <-more:
+		case <-late:
+			t.Fatalf("the log never said %q: %s", want, text)
+		}
 	}
-	t.Fatalf("the log never said %q: %s", want, l.String())
-	return ""
 }
 
 // validator holds every exchange against the specification: an answer must be
