@@ -22,6 +22,9 @@ func Bind(p *Package, inputs, outputs []tensor.Spec) (*Binding, error) {
 	if err := b.output(outputs); err != nil {
 		return nil, err
 	}
+	if err := b.Recipe.Validate(); err != nil {
+		return nil, refuse("%s: %s", ManifestName, err)
+	}
 	return &b.Binding, nil
 }
 

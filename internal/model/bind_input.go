@@ -253,11 +253,11 @@ func (b *binder) geometry(h, w int) (height, width int, err error) {
 		}
 		// As timm, torchvision and transformers do: rounded down.
 		resize.Height, resize.Width = int(float64(h)/said.Fraction), int(float64(w)/said.Fraction)
-		b.Recipe.Crop = picture.Crop{Height: h, Width: w}
+		b.Recipe.Crop = picture.Crop{Height: h, Width: w, Floor: said.Floor}
 		return h, w, b.fits(resize)
 	}
 	height, width = fraction(resize.Height, said.Fraction, h), fraction(resize.Width, said.Fraction, w)
-	b.Recipe.Crop = picture.Crop{Height: height, Width: width}
+	b.Recipe.Crop = picture.Crop{Height: height, Width: width, Floor: said.Floor}
 	return height, width, nil
 }
 

@@ -184,7 +184,7 @@ func (i *importer) unpacked() error {
 		}
 		return os.Rename(dir, i.dst)
 	}
-	return i.export(dir, files)
+	return i.export(dir)
 }
 
 // folder imports a package's or an export's.
@@ -201,7 +201,7 @@ func (i *importer) folder() error {
 			return err
 		}
 		if len(files) != 1 || !exists(dir, filepath.Join(files[0].Name(), ManifestName)) {
-			return i.export(dir, nil)
+			return i.export(dir)
 		}
 	}
 	s, err := newSink(i.ctx, i.dst, i.o.Limits)

@@ -48,13 +48,13 @@ func (i *importer) bare(f *os.File, length int64) error {
 	if m.Preprocess, err = i.preset(info); err != nil {
 		return err
 	}
-	m.Input = Input{Layout: i.o.Layout, Color: presetColor(m.Preprocess, info)}
+	m.Input = Input{Layout: i.o.Layout, Color: presetColor(m.Preprocess)}
 	m.Output = Output{Labels: labelsName, TopK: 5, Temperature: 1, Activation: endsIn(info, "")}
 	return i.make(m, labels, data)
 }
 
 // presetColor writes only what differs from RGB: one channel must stay grey.
-func presetColor(p Preprocess, info ONNXInfo) picture.Color {
+func presetColor(p Preprocess) picture.Color {
 	if p.color == picture.BGR {
 		return picture.BGR
 	}

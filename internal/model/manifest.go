@@ -97,9 +97,9 @@ const (
 
 // What a manifest may ask for at most. Every one is inclusive.
 const (
-	maxManifest  = 64 << 10 // bytes of goshawk.yaml; ours have less than one kilobyte
-	maxSide      = 8192     // pixels a side that a picture is resized to
-	maxPixels    = 4096 * 4096
+	maxManifest  = 64 << 10    // bytes of goshawk.yaml; ours have less than one kilobyte
+	maxSide      = 8192        // pixels a side that a picture is resized to
+	maxPixels    = 2048 * 2048 // of the model's input, and of what is resized to it
 	maxTopK      = 1000
 	maxText      = 4000 // characters of a text field
 	maxInstances = 256

@@ -77,15 +77,27 @@ func (r *manifestReader) resize(n *yaml.Node) error {
 	return nil
 }
 
+// A rounding says where a centre crop begins when an odd number of pixels is
+// left: as torchvision does, or as Hugging Face's and Keras' code does.
+type rounding string
+
+const (
+	roundEven rounding = "even"
+	roundDown rounding = "down"
+)
+
 func (r *manifestReader) crop(n *yaml.Node) error {
 	var c picture.Crop
+	rounding := roundEven
 	err := r.mapping(n, "preprocess.crop", map[string]field{
 		"size":     r.size(&c.Height, &c.Width, "preprocess.crop.size"),
 		"fraction": r.positive(&c.Fraction, "preprocess.crop.fraction", 1),
+		"rounding": choice(r.document, &rounding, "preprocess.crop.rounding", roundEven, roundDown),
 	})
 	if err != nil {
 		return err
 	}
+	c.Floor = rounding == roundDown
 	if (c.Height == 0) == (c.Fraction == 0) {
 		return r.fail(n, "preprocess.crop needs either size or fraction")
 	}
@@ -121,7 +133,7 @@ func (r *manifestReader) geometry(n *yaml.Node) error {
 		return r.fail(n, "preprocess.resize is missing; pictures have any size, the model has one")
 	case s.Mode == picture.ShortSide && s.Height != s.Width:
 		return r.fail(n, "preprocess.resize.size is one number with mode short-side, not [%d, %d]", s.Height, s.Width)
-	case s.Mode == picture.ShortSide && c == (picture.Crop{}):
+	case s.Mode == picture.ShortSide && c.Height == 0 && c.Fraction == 0:
 		return r.fail(n, "preprocess.crop is missing; with mode short-side the other side depends on the picture")
 	case s.Height > 0 && c.Height > 0 && (c.Height > s.Height || c.Width > s.Width):
 		return r.fail(n, "preprocess.crop takes %d x %d of a picture that preprocess.resize makes %d x %d (height x width)", c.Height, c.Width, s.Height, s.Width)

@@ -5,8 +5,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-
-	"github.com/goshawk-ai/goshawk/internal/picture"
 )
 
 // Marshal writes goshawk.yaml in its canonical form: every value spelled out,
@@ -64,11 +62,12 @@ func (p *Preprocess) marshal(line printer) {
 		size = fmt.Sprintf(", size: [%d, %d]", r.Height, r.Width)
 	}
 	line("  resize: {mode: %s%s, filter: %s, antialias: %t}", p.Resize.Mode, size, p.Resize.Filter, p.Resize.Antialias)
+	down := also(p.Crop.Floor, ", rounding: down")
 	switch c := p.Crop; {
 	case c.Fraction > 0:
-		line("  crop: {fraction: %s}", number(c.Fraction))
-	case c != (picture.Crop{}):
-		line("  crop: {size: [%d, %d]}", c.Height, c.Width)
+		line("  crop: {fraction: %s%s}", number(c.Fraction), down)
+	case c.Height > 0:
+		line("  crop: {size: [%d, %d]%s}", c.Height, c.Width, down)
 	}
 	if p.Written || p.Rescale != 1 || p.Mean != ([3]float64{}) || p.Std != all(1) {
 		line("  rescale: %s", ratio(p.Rescale))

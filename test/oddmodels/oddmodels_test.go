@@ -20,12 +20,12 @@ var update = flag.Bool("update", false, "write golden.csv anew")
 // runtimeDecides are the files that the README wants refused and that only
 // running them, or the runtime's own reader, can tell from good ones.
 var runtimeDecides = map[string]string{
-	"bitflip.onnx":               "a name was changed: the runtime finds the dangling input",
-	"cycle.onnx":                 "the runtime sorts the graph",
-	"dangling-input.onnx":        "the runtime resolves names",
-	"unknown-op.onnx":            "the runtime knows its operators",
+	"bitflip.onnx":        "a name was changed: the runtime finds the dangling input",
+	"cycle.onnx":          "the runtime sorts the graph",
+	"dangling-input.onnx": "the runtime resolves names",
+	"unknown-op.onnx":     "the runtime knows its operators",
 	"wrong-declared-output.onnx (as many labels as it declares)": "a test run shows the ten",
-	"nan-always.onnx":            "a test run", "nan-one-class.onnx": "a test run", "inf.onnx": "a test run",
+	"nan-always.onnx": "a test run", "nan-one-class.onnx": "a test run", "inf.onnx": "a test run",
 	"loop-forever.onnx": "a test run", "loop-2e62.onnx": "a test run",
 	"huge-tensor-100k.onnx": "the memory cap", "huge-tensor-runtime.onnx": "the memory cap",
 	"batch-collapses.onnx": "a test run with two pictures",
