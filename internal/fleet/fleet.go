@@ -186,7 +186,7 @@ func (*loadingError) Error() string { return "the model is being loaded" }
 
 func waiting(v Version) error {
 	return problem.ModelUnhealthy.New("the model %q is being loaded; try again in a moment", v.Name).
-		With("retry_after", 1).Because(&loadingError{})
+		With("retry_after_seconds", 1).Because(&loadingError{})
 }
 
 func (f *Fleet) ended() bool {

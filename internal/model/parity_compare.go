@@ -14,7 +14,7 @@ import (
 // certificate's own input, so that a difference belongs to its stage).
 const (
 	tensorLevels = 1.0  // 8-bit levels that the tensor may differ by
-	rounding     = 0.02 // levels that float32 and float16 may add
+	stepRounding     = 0.02 // levels that float32 and float16 may add
 	logitsShare  = 1e-4 // of the largest |logit|
 	jpegLevels   = 2.0  // mean difference of decoded pixels that decoders may have
 )
@@ -48,7 +48,7 @@ func (c *Case) image() *picture.Image {
 // tensorLimit is what a correct preparation may differ by: one level, and what
 // the tensor's type cannot express. bfloat16 has 8 bits.
 func tensorLimit(r *picture.Recipe) float64 {
-	limit := tensorLevels + rounding
+	limit := tensorLevels + stepRounding
 	if r.Type == tensor.BFloat16 {
 		limit += 1
 	}

@@ -129,7 +129,7 @@ func normalization(r *picture.Recipe, pixels, want [][]float64) (change, bool) {
 	}
 	var is []string
 	if differs([]float64{rescale}, []float64{r.Rescale}) {
-		is = append(is, "rescale "+fraction(rescale))
+		is = append(is, "rescale "+ratioText(rescale))
 	}
 	if m := means(rescale, slope, shift); differs(m, r.Mean[:]) {
 		is = append(is, "mean "+list(m))
@@ -214,7 +214,7 @@ func list(v []float64) string {
 	return "[" + strings.Join(words, ", ") + "]"
 }
 
-func fraction(v float64) string {
+func ratioText(v float64) string {
 	if math.Abs(v-1./255) < 1e-6 {
 		return "1/255"
 	}

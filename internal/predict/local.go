@@ -69,7 +69,7 @@ func (l *Local) Classify(ctx context.Context, version string, encoded []byte, ra
 	}
 	defer release()
 	plan := l.decoder.Plan(info, &m.Binding.Recipe)
-	if err := picture.CheckDecoded(plan.Bytes, l.limits); err != nil {
+	if err := l.decoder.Fits(info, plan); err != nil {
 		return err
 	}
 	if err := l.budget.Acquire(ctx, plan.Bytes); err != nil {
