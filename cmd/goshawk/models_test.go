@@ -71,7 +71,7 @@ func TestModelsRefusals(t *testing.T) {
 		want string
 	}{
 		{[]string{"inspect", "none"}, exitFailed, `goshawk: there is no model "none"`},
-		{[]string{"rm", "toy"}, exitFailed, "is part of the program and cannot be removed"},
+		{[]string{"rm", "toy"}, exitUsage, "is part of the program and cannot be removed"},
 		{[]string{"alias", "toy", "toy"}, exitUsage, `goshawk: "toy" is no alias (write it as NAME@ALIAS)`},
 		{[]string{"alias", "toy@x", "other"}, exitUsage, `goshawk: an alias of "toy" cannot point to a version of "other"`},
 		{[]string{"add", "a", "--sha256", "00"}, exitUsage, "--sha256 belongs to an https:// address"},
