@@ -234,7 +234,9 @@ made: the probe picture and, where there is one, the parity certificate.`,
 			return err
 		}
 		defer list.Close()
-		verdicts, err := list.Verify(ctx, strings.Join(args, ""), m.Checker)
+		afresh := *m.Checker
+		afresh.Cache = "" // what an earlier check found is what is in doubt
+		verdicts, err := list.Verify(ctx, strings.Join(args, ""), &afresh)
 		if err != nil {
 			return err
 		}

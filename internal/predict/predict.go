@@ -24,8 +24,9 @@ type Catalog interface {
 type Options struct {
 	Engine  Engine
 	Catalog Catalog
-	Default string // the model that a request without one means
-	Width   int    // pictures of one request that are under way at a time
+	Default string        // the model that a request without one means
+	Width   int           // pictures of one request that are under way at a time
+	Timeout time.Duration // of one request, once its body was read; 0 is none
 	Metrics *Metrics
 	Tracer  telemetry.Tracer
 }
@@ -62,6 +63,11 @@ func (p *Predictor) Run(ctx context.Context, r Request) (*Answer, error) {
 	began := time.Now()
 	if len(r.Pictures) == 0 {
 		return nil, problem.InvalidRequest.New("the request holds no picture")
+	}
+	if p.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, p.Timeout, problem.DeadlineExceeded.New("the pictures were not done within %v", p.Timeout))
+		defer cancel()
 	}
 	ref := r.Model
 	if ref == "" {
