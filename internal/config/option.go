@@ -132,7 +132,7 @@ func Options() []Option {
 		{Key: "log.format", Default: "auto", Scope: Everywhere,
 			Help:  "form of the log on stderr: json, text, or auto: text on a terminal",
 			field: func(c *Config) Value { return &choice{&c.Log.Format, []string{"auto", "json", "text"}} }},
-		{Key: "models.check_timeout", Default: "1m", Scope: Serve | Models,
+		{Key: "models.check_timeout", Default: "30s", Scope: Serve | Models,
 			Help:  "how long the check of a new model may take",
 			field: func(c *Config) Value { return &duration{&c.CheckTimeout} }},
 		{Key: "client.server", Scope: Predict,
