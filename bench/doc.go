@@ -4,5 +4,4 @@
 // same size) and goshawk itself, each a process of its own, and writes ratios
 // with their 95 % intervals into docs/benchmarks.md.
 //
-//	go run ./bench -server bin/goshawk -photos DIR -large DIR -models DIR
 package main
