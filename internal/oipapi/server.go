@@ -29,7 +29,7 @@ type Options struct {
 	Access  *access.Guard
 	Ready   func() error // nil: always
 	TLS     *tls.Config  // nil: in the clear
-	Message int          // 100 MB: bytes of one message; grpc's own default is 4 MB
+	MaxBody int          // 100 MB: bytes of one message; grpc's own default is 4 MB
 	Streams uint32       // 1024: calls at a time on one connection
 	Logger  *slog.Logger // nil: nothing is logged
 	// Poll (1 s) is how often a watcher of the health is told what changed.
@@ -49,8 +49,8 @@ func New(o Options) *Server {
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
 	}
-	if o.Message <= 0 {
-		o.Message = 100e6
+	if o.MaxBody <= 0 {
+		o.MaxBody = 100e6
 	}
 	if o.Streams == 0 {
 		o.Streams = 1024
@@ -63,7 +63,7 @@ func New(o Options) *Server {
 	}
 	s := &Server{guard: o.Access, log: o.Logger, health: &health{ready: o.Ready, poll: o.Poll, stop: make(chan struct{})}}
 	options := []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(o.Message),
+		grpc.MaxRecvMsgSize(o.MaxBody),
 		grpc.MaxConcurrentStreams(o.Streams),
 		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.ChainUnaryInterceptor(s.unary),
@@ -89,8 +89,9 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Stop lets the calls under way end, as long as ctx lasts, and then cuts them.
-func (s *Server) Stop(ctx context.Context) {
+// Stop lets the calls under way end, as long as ctx lasts, and then cuts them,
+// which is ctx's error.
+func (s *Server) Stop(ctx context.Context) error {
 	s.health.close()
 	done := make(chan struct{})
 	go func() {
@@ -99,9 +100,11 @@ func (s *Server) Stop(ctx context.Context) {
 	}()
 	select {
 	case <-done:
+		return nil
 	case <-ctx.Done():
 		s.server.Stop()
 		<-done
+		return fmt.Errorf("end the gRPC calls: %w", ctx.Err())
 	}
 }
 

@@ -44,7 +44,7 @@ func start(t *testing.T, o oipapi.Options) (*grpc.ClientConn, *oipapi.Server) {
 	}
 	t.Cleanup(func() {
 		_ = conn.Close()
-		s.Stop(context.Background())
+		_ = s.Stop(context.Background()) // after a test's own Stop it has nothing left to do
 		if err := <-served; err != nil {
 			t.Errorf("Serve ended with %v, want nil after Stop", err)
 		}
@@ -104,7 +104,9 @@ func TestStopTellsWatchersAndEndsThem(t *testing.T) {
 	if got, err := watch.Recv(); err != nil || got.GetStatus() != serving {
 		t.Fatalf("got %v, %v", got, err)
 	}
-	s.Stop(t.Context()) // a watcher must not hold up the end
+	if err := s.Stop(t.Context()); err != nil {
+		t.Errorf("a watcher must not hold up the end: %v", err)
+	}
 	if got, err := watch.Recv(); err != nil || got.GetStatus() != notServing {
 		t.Errorf("got %v, %v; want to be told", got, err)
 	}
@@ -120,7 +122,9 @@ func TestStopCutsWhatDoesNotEnd(t *testing.T) {
 	} // it never says what it wants to watch
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	s.Stop(ctx)
+	if err := s.Stop(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want to hear that a call was cut", err)
+	}
 }
 
 func TestKeys(t *testing.T) {
