@@ -31,7 +31,7 @@ need:
 	@scripts/need.sh
 
 lib: need
-	@scripts/fetch-runtime lib
+	@scripts/fetch-runtime.sh lib
 
 test: build # the end-to-end tests run the real program
 	@scripts/modules.sh -test ./...
