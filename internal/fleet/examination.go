@@ -211,4 +211,14 @@ func largest(row []float32) float64 {
 }
 
 // parity compares with the package's certificate, stage by stage.
-func (x *examination) parity(context.Context) error { return nil }
+func (x *examination) parity(ctx context.Context) error {
+	x.say("comparing with the parity certificate")
+	stages, err := x.Parity(ctx, x.decoder)
+	x.report.Parity = stages
+	for _, s := range stages {
+		if s.Name == "picture" && !s.OK {
+			x.warn("%s", s.Detail)
+		}
+	}
+	return err
+}

@@ -36,11 +36,10 @@ type Report struct {
 
 // Stage is one comparison of a parity certificate.
 type Stage struct {
-	Case       string  `json:"case"`
-	Name       string  `json:"stage"` // picture, tensor or logits
-	Difference float64 `json:"difference"`
-	Limit      float64 `json:"limit"`
-	OK         bool    `json:"ok"`
+	Case   string `json:"case"`
+	Name   string `json:"stage"` // picture, tensor or logits
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail,omitempty"` // where it differs, and likely why
 }
 
 // Err is nil for an accepted package, else the problem that its owner sees.

@@ -2,8 +2,6 @@ package registry
 
 import (
 	"embed"
-	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 
@@ -19,7 +17,8 @@ type BuiltIn struct {
 	Required bool // readiness waits for it
 }
 
-// BuiltIns are the packages inside this program.
+// BuiltIns are the packages inside this program. A folder that has no model yet,
+// because it is still being trained, is none.
 func BuiltIns() ([]BuiltIn, error) {
 	entries, err := embedded.ReadDir("builtin")
 	if err != nil {
@@ -31,14 +30,18 @@ func BuiltIns() ([]BuiltIn, error) {
 		if err != nil {
 			return nil, err
 		}
-		_, err = fs.Stat(sub, model.ManifestName)
-		if errors.Is(err, fs.ErrNotExist) || !e.IsDir() {
-			continue
+		if whole(sub) {
+			list = append(list, BuiltIn{FS: sub})
 		}
-		if err != nil {
-			return nil, fmt.Errorf("read the built-in model %s: %w", e.Name(), err)
-		}
-		list = append(list, BuiltIn{FS: sub})
 	}
 	return list, nil
+}
+
+func whole(fsys fs.FS) bool {
+	for _, name := range []string{model.ManifestName, "model.onnx"} {
+		if _, err := fs.Stat(fsys, name); err != nil {
+			return false
+		}
+	}
+	return true
 }
