@@ -41,7 +41,7 @@ come out. Two models are inside; more are added as packages.
 		return usage("%w (try %s --help)", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		newServe(c, h), newPredict(c, h), newModels(c, h), newConfig(c), newVersion(c, h),
+		newServe(c, h), newPredict(c, h), newModels(c, h), newConfig(c), newVersion(c, h), newLicenses(c),
 		newMan(), newReference(), newCheckModel(c, h),
 	)
 	return root

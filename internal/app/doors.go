@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/goshawk-ai/goshawk/internal/access"
 	"github.com/goshawk-ai/goshawk/internal/config"
+	"github.com/goshawk-ai/goshawk/internal/problem"
 )
 
 // door is one listener and what answers behind it.
@@ -94,6 +97,25 @@ func adminHandler(metrics *prometheus.Registry, states http.Handler) http.Handle
 	mux.Handle("GET /livez", states)
 	mux.Handle("GET /readyz", states)
 	return mux
+}
+
+// operators lets in who may see the metrics: everybody on loopback, where only
+// the names of this machine are answered for; elsewhere who has a key.
+func operators(guard *access.Guard, loopback bool, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := guard.Origin(r)
+		if err == nil && !loopback {
+			_, err = guard.Who(r.Header.Values("Authorization"))
+		}
+		if err == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		p := problem.Of(err)
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(p.Kind.Status)
+		_ = json.NewEncoder(w).Encode(p) // whoever hung up needs no answer
+	})
 }
 
 // serverTLS reads the certificate; nil when none is configured.

@@ -61,13 +61,13 @@ func readHeader(r io.Reader) (header, error) {
 // The header is a Python dictionary that NumPy writes in one form, sorted by
 // name; other writers leave out spaces or sort differently.
 var (
-	descr   = regexp.MustCompile(`['"]descr['"]\s*:\s*['"]([^'"]*)['"]`)
-	fortran = regexp.MustCompile(`['"]fortran_order['"]\s*:\s*(True|False)`)
-	shapes  = regexp.MustCompile(`['"]shape['"]\s*:\s*\(([0-9,\s]*)\)`)
+	descrKey   = regexp.MustCompile(`['"]descr['"]\s*:\s*['"]([^'"]*)['"]`)
+	fortranKey = regexp.MustCompile(`['"]fortran_order['"]\s*:\s*(True|False)`)
+	shapeKey   = regexp.MustCompile(`['"]shape['"]\s*:\s*\(([0-9,\s]*)\)`)
 )
 
 func parseHeader(s string) (header, error) {
-	d, f, sh := descr.FindStringSubmatch(s), fortran.FindStringSubmatch(s), shapes.FindStringSubmatch(s)
+	d, f, sh := descrKey.FindStringSubmatch(s), fortranKey.FindStringSubmatch(s), shapeKey.FindStringSubmatch(s)
 	if d == nil || f == nil || sh == nil {
 		return header{}, errors.New("the array's header is not understood; only plain arrays of numbers are read")
 	}

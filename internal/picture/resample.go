@@ -14,7 +14,7 @@ func resample(r *turbo.Resample) error {
 		return err
 	}
 	width, colors := len(r.X.Start), 3
-	if r.Channels == 1 {
+	if r.Channels == 1 || r.Gray {
 		colors = 1
 	}
 	n := width * colors
@@ -44,13 +44,34 @@ func resample(r *turbo.Resample) error {
 
 // horizontal resizes the source row that begins at the offset line.
 func horizontal(r *turbo.Resample, line int, row []byte) {
-	switch r.Channels {
-	case 1:
+	switch {
+	case r.Channels == 1:
 		horizontalGray(r, line, row)
-	case 3:
+	case r.Gray:
+		horizontalLuma(r, line, row)
+	case r.Channels == 3:
 		horizontalColor(r, line, row)
 	default:
 		horizontalAlpha(r, line, row)
+	}
+}
+
+// gray is Pillow's L of the color at the beginning of p.
+func gray(p []byte, r *turbo.Resample) int32 {
+	if r.Channels == 3 {
+		return int32(luma(p[0], p[1], p[2]))
+	}
+	return int32(luma(uint8(over(p[0], p[3], r.Background[0])), uint8(over(p[1], p[3], r.Background[1])), uint8(over(p[2], p[3], r.Background[2]))))
+}
+
+func horizontalLuma(r *turbo.Resample, line int, row []byte) {
+	for x, s := range r.X.Start {
+		at, sum := line+int(s)*r.StepX, int32(half)
+		for _, k := range r.X.Coef[x*r.X.Taps : (x+1)*r.X.Taps] {
+			sum += gray(r.Pix[at:], r) * k
+			at += r.StepX
+		}
+		row[x] = clip(sum)
 	}
 }
 
@@ -144,12 +165,6 @@ func luma(r, g, b uint8) uint8 {
 
 // emit writes the finished row y into the tensor.
 func emit(r *turbo.Resample, row []byte, colors, y int) {
-	if r.Gray && colors == 3 {
-		for x := range len(row) / 3 {
-			row[x] = luma(row[3*x], row[3*x+1], row[3*x+2])
-		}
-		row, colors = row[:len(row)/3], 1
-	}
 	switch r.Elem {
 	case 1:
 		scatter(r, row, colors, y, r.Dst, r.Table)

@@ -44,9 +44,6 @@ func NewLocal(o LocalOptions) *Local {
 	return &Local{o.Catalog, o.Scheduler, o.Budget, o.Decoder, o.Limits, make([]laneMemory, o.Scheduler.Lanes())}
 }
 
-// Check refuses when the queue is too long.
-func (l *Local) Check() error { return l.scheduler.Check() }
-
 // large is where a picture's pixels are given back to the system after use
 // instead of being kept for the next one.
 const large = 64e6
@@ -69,7 +66,7 @@ func (l *Local) Classify(ctx context.Context, version string, encoded []byte, ra
 	}
 	defer release()
 	plan := l.decoder.Plan(info, &m.Binding.Recipe)
-	if err := picture.CheckDecoded(plan.Bytes, l.limits); err != nil {
+	if err := l.decoder.Fits(info, plan); err != nil {
 		return err
 	}
 	if err := l.budget.Acquire(ctx, plan.Bytes); err != nil {

@@ -24,8 +24,9 @@ type Catalog interface {
 type Options struct {
 	Engine  Engine
 	Catalog Catalog
-	Default string // the model that a request without one means
-	Width   int    // pictures of one request that are under way at a time
+	Default string        // the model that a request without one means
+	Width   int           // pictures of one request that are under way at a time
+	Timeout time.Duration // of one request, once its body was read; 0 is none
 	Metrics *Metrics
 	Tracer  telemetry.Tracer
 }
@@ -52,9 +53,6 @@ func New(o Options) *Predictor {
 	return &Predictor{Options: o, pool: sync.Pool{New: func() any { return new(workspace) }}}
 }
 
-// Check refuses a request before its body was read, when it would be refused anyway.
-func (p *Predictor) Check() error { return p.Engine.Check() }
-
 // Run answers a request. All its pictures go to the same version, chosen once.
 // A single picture that fails is Run's error; among several each fails alone,
 // in its place. The answer owns its memory; nothing of the request is kept.
@@ -62,6 +60,11 @@ func (p *Predictor) Run(ctx context.Context, r Request) (*Answer, error) {
 	began := time.Now()
 	if len(r.Pictures) == 0 {
 		return nil, problem.InvalidRequest.New("the request holds no picture")
+	}
+	if p.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, p.Timeout, problem.DeadlineExceeded.New("the pictures were not done within %v", p.Timeout))
+		defer cancel()
 	}
 	ref := r.Model
 	if ref == "" {

@@ -7,7 +7,7 @@ import (
 
 // stages adds up what the pictures of a request spent where.
 type stages struct {
-	mu                                sync.Mutex
+	mu                                 sync.Mutex
 	decode, preprocess, queue, compute time.Duration // guarded by mu
 }
 

@@ -60,7 +60,8 @@ func sentence(detail string) string {
 		return ""
 	}
 	detail = string(unicode.ToUpper(first)) + detail[size:]
-	if !strings.ContainsAny(detail[len(detail)-1:], ".!?…") {
+	last, _ := utf8.DecodeLastRuneInString(detail)
+	if !strings.ContainsRune(".!?…", last) {
 		detail += "."
 	}
 	return detail

@@ -106,6 +106,8 @@ def expected(img, case):
         exif[0x0112] = case["orientation"]
         img.info["exif"] = exif.tobytes()
         img = ImageOps.exif_transpose(img)
+    if case["color"] == "GRAY":
+        img = img.convert("L")
     (w, h), name, antialias = case["size"], case["filter"], case["antialias"]
     if case["mode"] == "short-side":
         short, long = sorted(img.size)
@@ -118,8 +120,6 @@ def expected(img, case):
         img, small = Image.new("RGB", (w, h), BACKGROUND), resize(img, inside, name, antialias)
         img.paste(small, (round((w - inside[0]) * 0.5), round((h - inside[1]) * 0.5)))
     img = center_crop(img, *case["crop"])
-    if case["color"] == "GRAY":
-        img = img.convert("L")
     a = np.asarray(img)
     return a.reshape(*a.shape[:2], -1)[..., ::-1] if case["color"] == "BGR" else a.reshape(*a.shape[:2], -1)
 
@@ -154,7 +154,8 @@ def cases():
             for antialias in (True, False):
                 yield case(picture, mode, size, crop, name, antialias)
     for color in ("BGR", "GRAY"):
-        yield case("noise", "short-side", (25, 25), (22, 22), "bilinear", True, color)
+        for picture in ("noise", "alpha"):
+            yield case(picture, "short-side", (25, 25), (22, 22), "bilinear", True, color)
     for crop in ((60, 60), (61, 40), (33, 58)):
         yield case("noise", "", (0, 0), crop, "bilinear", True)
     for orientation in range(1, 9):

@@ -35,7 +35,7 @@ type Resample struct {
 
 	X, Y Axis
 
-	Gray   bool // three channels become one, by Pillow's weights
+	Gray   bool // colors become one channel before anything else, by Pillow's weights
 	Planes int  // the tensor's channels
 	Source [3]int
 	Table  []byte // 256 elements for each plane: what becomes of an 8-bit value
@@ -54,7 +54,7 @@ var ErrShape = errors.New("resample: the parts do not fit one another")
 
 // colors is what a row between the passes has for each pixel.
 func (r *Resample) colors() int {
-	if r.Channels == 1 {
+	if r.Channels == 1 || r.Gray {
 		return 1
 	}
 	return 3
@@ -131,7 +131,7 @@ func (r *Resample) tensorInside() bool {
 		return false
 	}
 	for _, s := range r.Source[:r.Planes] {
-		if s < 0 || s >= r.colors() || r.Gray && s != 0 {
+		if s < 0 || s >= r.colors() {
 			return false
 		}
 	}

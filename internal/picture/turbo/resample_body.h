@@ -74,7 +74,22 @@ INLINE void NAME(horizontal3)(const struct work *w, const uint8_t *line, int cha
 	}
 }
 
-INLINE void NAME(horizontal1)(const struct work *w, const uint8_t *line, int taps)
+/* Pillow's L: weights of 16 bits, rounded. */
+INLINE int32_t NAME(luma)(const uint8_t *p, int channels, const int32_t *background)
+{
+	uint32_t c[3];
+	if (channels == 1)
+		return *p;
+	for (int i = 0; i < 3; i++)
+		c[i] = p[i];
+	for (int i = 0; channels == 4 && i < 3; i++) {
+		uint32_t t = c[i] * p[3] + (uint32_t)background[i] * (255u - p[3]) + 128;
+		c[i] = (t + (t >> 8)) >> 8;
+	}
+	return (int32_t)((c[0] * 19595 + c[1] * 38470 + c[2] * 7471 + 0x8000) >> 16);
+}
+
+INLINE void NAME(horizontal1)(const struct work *w, const uint8_t *line, int channels, int taps)
 {
 	const struct resample_shape *s = w->s;
 	const int64_t step = s->step_x;
@@ -84,7 +99,7 @@ INLINE void NAME(horizontal1)(const struct work *w, const uint8_t *line, int tap
 		const uint8_t *p = line + start[x] * step;
 		int32_t sum = HALF;
 		for (int i = 0; i < taps; i++, p += step)
-			sum += *p * k[i];
+			sum += NAME(luma)(p, channels, s->background) * k[i];
 		out[x] = NAME(clip1)(sum);
 	}
 }
@@ -93,11 +108,16 @@ INLINE void NAME(horizontal1)(const struct work *w, const uint8_t *line, int tap
 INLINE void NAME(horizontal)(const struct work *w, const uint8_t *line, int last)
 {
 	const int taps = w->s->taps_x;
-	if (w->s->channels == 1) {
-		NAME(horizontal1)(w, line, taps);
+	const int channels = w->s->channels;
+	if (channels == 1 || w->s->gray) {
+		switch (channels) {
+		case 1: NAME(horizontal1)(w, line, 1, taps); break;
+		case 3: NAME(horizontal1)(w, line, 3, taps); break;
+		case 4: NAME(horizontal1)(w, line, 4, taps); break;
+		}
 		return;
 	}
-	if (w->s->channels == 4) {
+	if (channels == 4) {
 		NAME(horizontal3)(w, line, 4, taps, 0);
 		return;
 	}
@@ -138,13 +158,6 @@ INLINE void NAME(finish)(const int32_t *restrict acc, uint8_t *restrict row, int
 	}
 }
 
-/* Pillow's L: weights of 16 bits, rounded. */
-INLINE void NAME(gray)(uint8_t *row, int n)
-{
-	for (int i = 0; i < n; i++)
-		row[i] = (uint8_t)((row[3 * i] * 19595u + row[3 * i + 1] * 38470u + row[3 * i + 2] * 7471u + 0x8000) >> 16);
-}
-
 #define SCATTER(type) do { \
 	const type *restrict t = (const type *)w->table + 256 * c; \
 	type *restrict d = (type *)w->dst + c * s->plane_step + y * s->row_step; \
@@ -173,7 +186,7 @@ INLINE void NAME(emit)(const struct work *w, const uint8_t *row, int32_t y, int 
 static void NAME(resample)(const struct work *w)
 {
 	const struct resample_shape *s = w->s;
-	const int colors = s->channels == 1 ? 1 : 3, taps = s->taps_y, n = s->stride;
+	const int gray = s->channels == 1 || s->gray, taps = s->taps_y, n = s->stride;
 	const int32_t *start = w->start_y;
 	int32_t done = 0, open = 0;
 	for (int32_t y = start[0]; done < s->height; y++) {
@@ -193,9 +206,7 @@ static void NAME(resample)(const struct work *w)
 			NAME(first)(w->acc + (int64_t)(open % s->slots) * n, w->row, w->coef_y[(int64_t)open * taps], n);
 		for (; done < open && start[done] + taps - 1 == y; done++) {
 			NAME(finish)(w->acc + (int64_t)(done % s->slots) * n, w->row, n);
-			if (s->gray && colors == 3)
-				NAME(gray)(w->row, s->width);
-			if (s->gray || colors == 1)
+			if (gray)
 				NAME(emit)(w, w->row, done, 1);
 			else
 				NAME(emit)(w, w->row, done, 3);

@@ -36,12 +36,18 @@ export async function classify(file, { model, key }, signal) {
 export async function models(key) {
   try {
     const response = await fetch("/v1/models", { headers: headers(key) });
-    if (response.status === 401) return { names: [], keyNeeded: true };
+    if (response.status === 401) return { references: [], keyNeeded: true };
     const list = response.ok ? await response.json() : null;
-    return { names: (list?.items ?? []).map((item) => item.name), keyNeeded: false };
+    return { references: references(list?.items ?? []), keyNeeded: false };
   } catch {
-    return { names: [], keyNeeded: false }; // the server's own list stays
+    return { references: [], keyNeeded: false }; // the server's own list stays
   }
+}
+
+// The list has one item a version; the chooser has names, and the aliases beside "default".
+function references(items) {
+  const aliased = items.flatMap(({ name, aliases = [] }) => aliases.filter((a) => a !== "default").map((a) => `${name}@${a}`));
+  return [...new Set([...items.map((item) => item.name), ...aliased])];
 }
 
 function headers(key) {

@@ -139,11 +139,11 @@ document.addEventListener("click", async (event) => {
 
 // The list that the server drew may be older than the models it has now.
 async function refreshModels() {
-  const { names, keyNeeded } = await models(key.value);
+  const { references, keyNeeded } = await models(key.value);
   if (keyNeeded) keyField.hidden = false;
-  if (names.length === 0) return;
+  if (references.length === 0) return;
   const chosen = chooser.value;
-  chooser.replaceChildren(...names.map((name) => new Option(name, name, false, name === chosen)));
+  chooser.replaceChildren(...references.map((name) => new Option(name, name, false, name === chosen)));
 }
 
 copying(document);
