@@ -8,7 +8,8 @@
 LISTEN ?= 127.0.0.1:8080
 DATA ?=
 TESTFLAGS ?=
-LINT_VERSION = v2.12.2
+SHARED ?= ../shared
+LINT_VERSION = v2.15.0
 
 export CGO_ENABLED = 1
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
@@ -30,9 +31,9 @@ need:
 	@scripts/need.sh
 
 lib: need
-	@scripts/fetch-runtime lib
+	@scripts/fetch-runtime.sh lib
 
-test: lib
+test: build # the end-to-end tests run the real program
 	@scripts/modules.sh -test ./...
 	go test $(TESTFLAGS) ./...
 
@@ -40,8 +41,8 @@ dist: lib
 	@scripts/modules.sh ./cmd/goshawk
 	@scripts/dist.sh "$(VERSION)" "$(BUILD)"
 
-bench: build
-	go run ./bench
+bench: build # wants the test data beside the checkout, or SHARED=DIR
+	go run ./bench -server bin/goshawk -photos "$(SHARED)/images/photos" -large "$(SHARED)/images/photos-12mp" -models "$(SHARED)/models"
 
 docs: need
 	go run ./cmd/goshawk reference docs/reference

@@ -24,7 +24,7 @@ if [ "$have" -lt "$wanted" ]; then
 	[ "$toolchain" != local ] || stop "Go 1.$have is too old, and GOTOOLCHAIN=local keeps it from fetching a newer one (set GOTOOLCHAIN=auto, or install Go 1.$wanted: https://go.dev/dl)"
 	cache=$(cd / && go env GOMODCACHE)
 	ls -d "$cache"/golang.org/toolchain@*go1."$wanted"* >/dev/null 2>&1 ||
-		echo "goshawk: Go 1.$have fetches Go 1.$wanted for this build (about TOOLCHAIN_MB MB, once)"
+		echo "goshawk: Go 1.$have fetches Go 1.$wanted for this build (about 72 MB, once)"
 fi
 
 cc=${CC:-$(cd / && GOTOOLCHAIN=local go env CC)}

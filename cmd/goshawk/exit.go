@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/goshawk-ai/goshawk/internal/problem"
 )
 
 // The exit codes of every command.
@@ -44,6 +46,9 @@ func exitCode(ctx context.Context, err error) int {
 	}
 	if e, ok := errors.AsType[*exitError](err); ok {
 		return e.code
+	}
+	if errors.Is(err, problem.InvalidRequest) { // the rooms below call it a request; here it is the command line
+		return exitUsage
 	}
 	return exitFailed
 }

@@ -36,7 +36,7 @@ func newBench(t *testing.T) *bench {
 func (b *bench) run(ctx context.Context, args ...string) int {
 	b.out.Reset()
 	b.err.Reset()
-	b.console.in, b.console.out, b.console.err = strings.NewReader(b.stdin), &b.out, &b.err
+	b.in, b.console.out, b.console.err = strings.NewReader(b.stdin), &b.out, &b.err
 	return run(ctx, args, &b.console, b.rooms)
 }
 
@@ -76,7 +76,7 @@ func TestWrongUseIsOneSentence(t *testing.T) {
 		{[]string{"serve", "here"}, `goshawk: goshawk serve takes no arguments, and "here" is one (try goshawk serve --help)`},
 		{[]string{"serve", "--lisen", "x"}, `goshawk: unknown flag: --lisen (try goshawk serve --help)`},
 		{[]string{"serve", "--listen", "8080"}, `goshawk: --listen: "8080" is no address (write it as 127.0.0.1:8080)`},
-		{[]string{"serve", "--listen", "0.0.0.0:1"}, `goshawk: listen is 0.0.0.0:1, which other machines can reach, and no keys are configured (set auth.keys_file, or listen on 127.0.0.1)`},
+		{[]string{"serve", "--listen", "0.0.0.0:1"}, `goshawk: listen: refusing to listen on 0.0.0.0:1 without a key: anybody on the network could use it (set auth.keys_file, or listen on 127.0.0.1)`},
 		{[]string{"predict"}, `goshawk: goshawk predict takes at least one file, directory, URL or -, and was given 0 (try goshawk predict --help)`},
 		{[]string{"predict", "-o", "xml", "a"}, `goshawk: invalid argument "xml" for "-o, --output" flag: it is one of table, json, csv (try goshawk predict --help)`},
 		{[]string{"predict", "--threshold", "2", "a"}, `goshawk: --top-k must not be negative and --threshold lies between 0 and 1`},

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"strconv"
 	"strings"
 	"time"
 
@@ -10,48 +13,12 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/config"
 	"github.com/goshawk-ai/goshawk/internal/fleet"
+	"github.com/goshawk-ai/goshawk/internal/model"
+	"github.com/goshawk-ai/goshawk/internal/registry"
 )
 
-// modelsFunc opens the models under --data, beside a running server or without one.
-type modelsFunc func(ctx context.Context, cfg *config.Config) (modelAdmin, error)
-
-// modelAdmin looks after the models of one data directory.
-type modelAdmin interface {
-	Add(ctx context.Context, r addRequest) (fleet.Version, []string, error) // with warnings
-	List(ctx context.Context) ([]fleet.Version, error)
-	Inspect(ctx context.Context, ref string) (modelDetail, error)
-	Remove(ctx context.Context, ref string) (fleet.Version, error)
-	Verify(ctx context.Context, ref string) ([]verdict, error) // "" is all
-	Alias(ctx context.Context, name, alias, ref string) (fleet.Version, error)
-	Close() error
-}
-
-// addRequest is where a model comes from and what its file does not say itself.
-type addRequest struct {
-	Source  string // path or https URL
-	SHA256  string // of what the URL gives
-	Name    string
-	Labels  string
-	Preset  string
-	NoAlias bool
-}
-
-// modelDetail is what `models inspect` shows.
-type modelDetail struct {
-	fleet.Version
-	Description string
-	License     string
-	Classes     int
-	Files       []string
-	Manifest    string // goshawk.yaml as the package has it
-}
-
-// verdict is the check of one version.
-type verdict struct {
-	Version  fleet.Version
-	Problem  string // "" when all is well
-	Warnings []string
-}
+// modelsFunc finds the models under --data, whether a server holds them or not.
+type modelsFunc func(cfg *config.Config) (*registry.Client, error)
 
 func newModels(c *console, h rooms) *cobra.Command {
 	cmd := group("models", "Add, list, check and remove models")
@@ -63,7 +30,7 @@ which takes the changes up within two seconds, and without one.`
 }
 
 // withModels runs a command's work on the models that its settings mean.
-func withModels(cmd *cobra.Command, c *console, h rooms, work func(ctx context.Context, m modelAdmin, args []string) error) {
+func withModels(cmd *cobra.Command, c *console, h rooms, work func(ctx context.Context, m *registry.Client, args []string) error) {
 	load := settings(cmd, c, config.Models)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg, err := checked(load, config.Models)
@@ -71,17 +38,26 @@ func withModels(cmd *cobra.Command, c *console, h rooms, work func(ctx context.C
 			return err
 		}
 		warn(c, cfg.Warnings())
-		m, err := h.models(cmd.Context(), cfg)
+		m, err := h.models(cfg)
 		if err != nil {
 			return err
 		}
-		defer m.Close()
 		return work(cmd.Context(), m, args)
 	}
 }
 
+// look opens what there is for reading, beside whoever holds it.
+func look(m *registry.Client, at func(list *registry.Registry) error) (err error) {
+	list, err := m.List()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, list.Close()) }()
+	return at(list)
+}
+
 func newModelsAdd(c *console, h rooms) *cobra.Command {
-	var r addRequest
+	var q registry.AddRequest
 	cmd := &cobra.Command{
 		Use:   "add PATH|URL",
 		Short: "Check a model and add it",
@@ -95,22 +71,30 @@ unless --no-alias.`,
   goshawk models add https://example.org/flowers.tar.gz --sha256 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae`,
 		Args: arguments(1, 1, "one path or URL"),
 	}
-	cmd.Flags().StringVar(&r.Name, "name", "", "name of the model (default: what the package says, else the file's name)")
-	cmd.Flags().StringVar(&r.Labels, "labels", "", "file with one label a line, for a bare .onnx file")
-	cmd.Flags().StringVar(&r.Preset, "preset", "", "how pictures are prepared, for a bare .onnx file: imagenet, cifar10, …")
-	cmd.Flags().StringVar(&r.SHA256, "sha256", "", "digest that the download must have, 64 hex digits")
-	cmd.Flags().BoolVar(&r.NoAlias, "no-alias", false, "leave the name meaning the version that it means now")
-	withModels(cmd, c, h, func(ctx context.Context, m modelAdmin, args []string) error {
-		r.Source = args[0]
-		if isURL := strings.Contains(r.Source, "://"); isURL != (r.SHA256 != "") {
-			return usage("--sha256 and an https address belong together: what comes over the network is checked")
-		}
-		version, warnings, err := m.Add(ctx, r)
+	cmd.Flags().StringVar(&q.Import.Name, "name", "", "name of the model, where no package says it")
+	cmd.Flags().StringVar(&q.Import.Description, "description", "", "what the model knows, where no package says it")
+	cmd.Flags().StringVar(&q.Import.License, "license", "", "licence of the model, where no package says it")
+	cmd.Flags().StringVar(&q.Import.Labels, "labels", "", "file with one label a line, for a bare .onnx file")
+	cmd.Flags().StringVar(&q.Import.Preset, "preset", "", "how pictures are prepared, for a bare .onnx file: imagenet, cifar10, …")
+	cmd.Flags().StringVar((*string)(&q.Import.Layout), "layout", "", "NCHW or NHWC, for a bare .onnx file that does not say")
+	cmd.Flags().StringVar(&q.SHA256, "sha256", "", "digest that the download must have, 64 hex digits")
+	cmd.Flags().BoolVar(&q.NoAlias, "no-alias", false, "leave the name meaning the version that it means now")
+	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {
+		q.Source = args[0]
+		m.Fetcher.Progress = c.transfer()
+		added, err := m.AddSource(ctx, q, func(doing string) {
+			if c.errTerminal {
+				fmt.Fprintf(c.err, "%s …\n", printable(doing))
+			}
+		})
 		if err != nil {
 			return err
 		}
-		warn(c, warnings)
-		_, err = fmt.Fprintf(c.out, "added %s@%s\n", version.Name, version.Digest)
+		warn(c, added.Notes)
+		if added.Report != nil {
+			warn(c, added.Report.Warnings)
+		}
+		_, err = fmt.Fprintf(c.out, "added %s@%s\n", added.Version.Name, added.Version.Digest)
 		return err
 	})
 	return cmd
@@ -126,25 +110,25 @@ func newModelsList(c *console, h rooms) *cobra.Command {
 		Args: noArguments,
 	}
 	f := outputFlag(cmd, "table", "json")
-	withModels(cmd, c, h, func(ctx context.Context, m modelAdmin, _ []string) error {
-		versions, err := m.List(ctx)
-		if err != nil {
-			return err
-		}
-		if f.value == "json" {
-			documents := make([]versionDocument, 0, len(versions))
-			for _, v := range versions {
-				documents = append(documents, document(v))
-			}
-			return writeJSON(c.out, documents)
-		}
-		var rows [][]string
-		for _, v := range versions {
-			rows = append(rows, []string{v.Name, short(v.Digest), strings.Join(v.Aliases, ","), added(v)})
-		}
-		return writeTable(c, f, []string{"NAME", "VERSION", "ALIASES", "ADDED"}, rows)
+	withModels(cmd, c, h, func(_ context.Context, m *registry.Client, _ []string) error {
+		return look(m, func(list *registry.Registry) error { return writeVersions(c, f, list.Versions()) })
 	})
 	return cmd
+}
+
+func writeVersions(c *console, f *format, versions []fleet.Version) error {
+	if f.value == "json" {
+		documents := make([]versionDocument, 0, len(versions))
+		for _, v := range versions {
+			documents = append(documents, document(v))
+		}
+		return writeJSON(c.out, documents)
+	}
+	rows := make([][]string, 0, len(versions))
+	for _, v := range versions {
+		rows = append(rows, []string{v.Name, short(v.Digest), strings.Join(v.Aliases, ","), added(v)})
+	}
+	return writeTable(c, f, []string{"NAME", "VERSION", "ALIASES", "ADDED"}, rows)
 }
 
 func newModelsInspect(c *console, h rooms) *cobra.Command {
@@ -156,29 +140,72 @@ func newModelsInspect(c *console, h rooms) *cobra.Command {
 		Args: arguments(1, 1, "one model (NAME, NAME@ALIAS or NAME@sha256:DIGEST)"),
 	}
 	f := outputFlag(cmd, "table", "json")
-	withModels(cmd, c, h, func(ctx context.Context, m modelAdmin, args []string) error {
-		d, err := m.Inspect(ctx, args[0])
-		if err != nil {
-			return err
-		}
-		if f.value == "json" {
-			return writeJSON(c.out, inspection(d))
-		}
-		rows := [][]string{
-			{"name", d.Name},
-			{"version", d.Digest},
-			{"aliases", strings.Join(d.Aliases, ", ")},
-			{"added", added(d.Version)},
-			{"description", d.Description},
-			{"license", d.License},
-			{"classes", fmt.Sprint(d.Classes)},
-		}
-		for _, file := range d.Files {
-			rows = append(rows, []string{"file", file})
-		}
-		return writeTable(c, f, []string{"PART", "VALUE"}, rows)
+	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {
+		return look(m, func(list *registry.Registry) error {
+			version, err := list.Resolve(args[0])
+			if err != nil {
+				return err
+			}
+			pkg, err := list.Open(ctx, version.Digest)
+			if err != nil {
+				return err
+			}
+			return writePackage(c, f, version, pkg)
+		})
 	})
 	return cmd
+}
+
+func writePackage(c *console, f *format, version fleet.Version, pkg *model.Package) error {
+	files, err := packageFiles(pkg)
+	if err != nil {
+		return err
+	}
+	if f.value == "json" {
+		return writeJSON(c.out, inspection{document(version), pkg.Manifest.Description, pkg.Manifest.License, labelNames(pkg), files})
+	}
+	rows := [][]string{
+		{"name", version.Name},
+		{"version", version.Digest},
+		{"aliases", strings.Join(version.Aliases, ", ")},
+		{"added", added(version)},
+		{"description", pkg.Manifest.Description},
+		{"license", pkg.Manifest.License},
+		{"labels", strconv.Itoa(len(pkg.Labels))},
+	}
+	for _, file := range files {
+		rows = append(rows, []string{"file", fmt.Sprintf("%s (%d bytes)", file.Path, file.Bytes)})
+	}
+	return writeTable(c, f, []string{"PART", "VALUE"}, rows)
+}
+
+// packageFile is a file of a package in `models inspect`.
+type packageFile struct {
+	Path  string `json:"path"`
+	Bytes int64  `json:"bytes"`
+}
+
+func packageFiles(p *model.Package) ([]packageFile, error) {
+	var files []packageFile
+	err := fs.WalkDir(p.FS, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			files = append(files, packageFile{path, info.Size()})
+		}
+		return err
+	})
+	return files, err
+}
+
+func labelNames(p *model.Package) []string {
+	names := make([]string, len(p.Labels))
+	for i, l := range p.Labels {
+		names[i] = l.Name
+	}
+	return names
 }
 
 func newModelsRemove(c *console, h rooms) *cobra.Command {
@@ -191,7 +218,7 @@ Requests that it is answering are finished.`,
   goshawk models rm flowers@sha256:2c26b46b68ff`,
 		Args: arguments(1, 1, "one model (NAME, NAME@ALIAS or NAME@sha256:DIGEST)"),
 	}
-	withModels(cmd, c, h, func(ctx context.Context, m modelAdmin, args []string) error {
+	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {
 		v, err := m.Remove(ctx, args[0])
 		if err != nil {
 			return err
@@ -212,29 +239,39 @@ made: the probe picture and, where there is one, the parity certificate.`,
   goshawk models verify imagenet`,
 		Args: arguments(0, 1, "one model or none"),
 	}
-	withModels(cmd, c, h, func(ctx context.Context, m modelAdmin, args []string) error {
-		verdicts, err := m.Verify(ctx, strings.Join(args, ""))
-		if err != nil {
-			return err
-		}
-		bad := 0
-		for _, v := range verdicts {
-			outcome := "good"
-			if v.Problem != "" {
-				bad++
-				outcome = "bad: " + printable(v.Problem)
-			}
-			warn(c, v.Warnings)
-			if _, err := fmt.Fprintf(c.out, "%s@%s %s\n", v.Version.Name, short(v.Version.Digest), outcome); err != nil {
+	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {
+		afresh := *m.Checker
+		afresh.Cache = "" // what an earlier check found is what is in doubt
+		return look(m, func(list *registry.Registry) error {
+			verdicts, err := list.Verify(ctx, strings.Join(args, ""), &afresh)
+			if err != nil {
 				return err
 			}
-		}
-		if bad > 0 {
-			return fmt.Errorf("%d of %s did not pass", bad, countOf(len(verdicts), "version"))
-		}
-		return nil
+			return writeVerdicts(c, verdicts)
+		})
 	})
 	return cmd
+}
+
+func writeVerdicts(c *console, verdicts []registry.Verified) error {
+	bad := 0
+	for _, v := range verdicts {
+		outcome := "good"
+		if v.Err != nil {
+			bad++
+			outcome = "bad: " + printable(v.Err.Error())
+		}
+		if v.Report != nil {
+			warn(c, v.Report.Warnings)
+		}
+		if _, err := fmt.Fprintf(c.out, "%s@%s %s\n", v.Version.Name, short(v.Version.Digest), outcome); err != nil {
+			return err
+		}
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d of %s did not pass", bad, countOf(len(verdicts), "version"))
+	}
+	return nil
 }
 
 func newModelsAlias(c *console, h rooms) *cobra.Command {
@@ -245,12 +282,15 @@ func newModelsAlias(c *console, h rooms) *cobra.Command {
   goshawk models alias flowers@default flowers@candidate`,
 		Args: arguments(2, 2, "an alias and a model"),
 	}
-	withModels(cmd, c, h, func(ctx context.Context, m modelAdmin, args []string) error {
+	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {
 		name, alias, ok := strings.Cut(args[0], "@")
 		if !ok || name == "" || alias == "" || strings.HasPrefix(alias, "sha256:") {
 			return usage("%q is no alias (write it as NAME@ALIAS)", args[0])
 		}
-		v, err := m.Alias(ctx, name, alias, args[1])
+		if named, _, _ := strings.Cut(args[1], "@"); named != name {
+			return usage("an alias of %q cannot point to a version of %q", name, named)
+		}
+		v, err := m.Alias(ctx, args[1], alias)
 		if err != nil {
 			return err
 		}
@@ -279,15 +319,13 @@ func document(v fleet.Version) versionDocument {
 	return d
 }
 
-func inspection(d modelDetail) any {
-	return struct {
-		versionDocument
-		Description string   `json:"description"`
-		License     string   `json:"license"`
-		Classes     int      `json:"classes"`
-		Files       []string `json:"files"`
-		Manifest    string   `json:"manifest"`
-	}{document(d.Version), d.Description, d.License, d.Classes, d.Files, d.Manifest}
+// inspection is `models inspect -o json`.
+type inspection struct {
+	versionDocument
+	Description string        `json:"description"`
+	License     string        `json:"license"`
+	Labels      []string      `json:"labels"`
+	Files       []packageFile `json:"files"`
 }
 
 // short is a digest with the 12 digits that suffice to refer to it.

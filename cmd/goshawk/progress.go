@@ -68,3 +68,26 @@ func (p *progress) line(spent time.Duration) string {
 	full := room * p.done / p.total
 	return head + " [" + strings.Repeat("#", full) + strings.Repeat(".", room-full) + "] " + tail
 }
+
+// transfer shows how much of a download has arrived, on a terminal alone.
+func (c *console) transfer() func(done, total int64) {
+	if !c.errTerminal {
+		return nil
+	}
+	var last time.Time
+	return func(done, total int64) {
+		now := time.Now()
+		if done != total && now.Sub(last) < redraw {
+			return
+		}
+		last = now
+		line := fmt.Sprintf("%.1f MB", float64(done)/1e6)
+		if total > 0 {
+			line += fmt.Sprintf(" of %.1f MB (%d %%)", float64(total)/1e6, 100*done/total)
+		}
+		io.WriteString(c.err, "\r"+line+"\x1b[K")
+		if done == total {
+			io.WriteString(c.err, "\r\x1b[K")
+		}
+	}
+}

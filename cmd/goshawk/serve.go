@@ -12,7 +12,7 @@ import (
 
 // serveFunc prints the lines that a caller waits for on stdout, serves until
 // ctx ends, then drains. It returns nil when that went well.
-type serveFunc func(ctx context.Context, cfg *config.Config, stdout io.Writer, log *slog.Logger) error
+type serveFunc func(ctx context.Context, cfg *config.Config, release string, stdout io.Writer, log *slog.Logger) error
 
 func newServe(c *console, h rooms) *cobra.Command {
 	cmd := &cobra.Command{
@@ -40,10 +40,10 @@ On any address but loopback it refuses to start without auth.keys_file.
 			return err
 		}
 		log := c.logger(cfg)
-		for _, advice := range cfg.Advice() {
-			log.Warn(advice)
+		for _, warning := range cfg.Warnings() { // the doors add theirs when they open
+			log.Warn(warning)
 		}
-		return h.serve(cmd.Context(), cfg, c.out, log)
+		return h.serve(cmd.Context(), cfg, release, c.out, log)
 	}
 	return cmd
 }

@@ -2,27 +2,21 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
+	"github.com/goshawk-ai/goshawk/internal/app"
 	"github.com/goshawk-ai/goshawk/internal/config"
 )
 
 // release is set by the linker (-X main.release=…). It never changes after.
 var release = "development"
 
-// engineFunc says who would compute and decode here.
-type engineFunc func(ctx context.Context, cfg *config.Config) engine
-
-type engine struct {
-	Runtime string // "1.30.0", or "" when there is none
-	Library string // path, or "embedded"
-	Decoder string // "libjpeg-turbo 2.1.5", "go"
-	Problem string // why there is no runtime, in a sentence
-}
+// engineFunc says who would compute and decode here. The error says why there
+// is no runtime; the decoder is known all the same.
+type engineFunc func(cfg *config.Config) (app.EngineInfo, error)
 
 // versions is what `goshawk version -o json` prints.
 type versions struct {
@@ -46,18 +40,18 @@ func newVersion(c *console, h rooms) *cobra.Command {
 	}
 	load := settings(cmd, c, config.Models)
 	f := outputFlag(cmd, "table", "json")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = func(*cobra.Command, []string) error {
 		cfg, err := load()
 		if err != nil {
 			return err
 		}
-		e := h.engine(cmd.Context(), cfg)
+		e, missing := h.engine(cfg)
+		if missing != nil { // worth knowing, and no reason to keep the rest
+			warn(c, []string{missing.Error()})
+		}
 		v := versions{
 			Goshawk: release, Commit: commit(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 			Runtime: e.Runtime, Library: e.Library, JPEGDecoder: e.Decoder,
-		}
-		if e.Problem != "" {
-			warn(c, []string{e.Problem})
 		}
 		if f.value == "json" {
 			return writeJSON(c.out, v)

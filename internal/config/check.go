@@ -5,22 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
-)
 
-// Loopback says whether an address can be reached from this machine only.
-func Loopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
+	"github.com/goshawk-ai/goshawk/internal/access"
+)
 
 // Check finds what is wrong although every single value is well formed, as far
 // as it concerns the commands of scope. It names everything at once and touches
@@ -39,21 +30,24 @@ func (c *Config) Check(scope Scope) error {
 	return errors.Join(errs...)
 }
 
+// door is an address that the server listens on.
+type door struct{ key, addr string }
+
+func (c *Config) doors() []door {
+	all := []door{{"listen", c.Listen}, {"grpc_listen", c.GRPCListen}, {"admin_listen", c.AdminListen}}
+	return slices.DeleteFunc(all, func(d door) bool { return d.addr == Off })
+}
+
 func (c *Config) checkDoors() error {
 	taken := map[string]string{}
 	var errs []error
-	for _, door := range []struct{ key, addr string }{
-		{"listen", c.Listen}, {"grpc_listen", c.GRPCListen}, {"admin_listen", c.AdminListen},
-	} {
-		if door.addr == Off {
-			continue
+	for _, d := range c.doors() {
+		if other := taken[d.addr]; other != "" && !strings.HasSuffix(d.addr, ":0") {
+			errs = append(errs, fmt.Errorf("%s and %s are both %s; give them different ports", other, d.key, d.addr))
 		}
-		if other := taken[door.addr]; other != "" && !strings.HasSuffix(door.addr, ":0") {
-			errs = append(errs, fmt.Errorf("%s and %s are both %s; give them different ports", other, door.key, door.addr))
-		}
-		taken[door.addr] = door.key
-		if !Loopback(door.addr) && c.Auth.KeysFile == "" {
-			errs = append(errs, fmt.Errorf("%s is %s, which other machines can reach, and no keys are configured (set auth.keys_file, or listen on 127.0.0.1)", door.key, door.addr))
+		taken[d.addr] = d.key
+		if _, err := access.CheckListen(d.addr, c.Auth.KeysFile != "", c.TLS.Cert != ""); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", d.key, err))
 		}
 	}
 	return errors.Join(errs...)
@@ -149,12 +143,13 @@ func (c *Config) ClientKey() (Secret, error) {
 	return Secret(key), nil
 }
 
-// Advice is what deserves a warning although it is allowed.
+// Advice is what deserves a warning although it is allowed: Warnings, and what
+// the doors would warn of when they open.
 func (c *Config) Advice() []string {
 	advice := slices.Clone(c.Warnings())
-	for _, door := range []struct{ key, addr string }{{"listen", c.Listen}, {"grpc_listen", c.GRPCListen}} {
-		if door.addr != Off && !Loopback(door.addr) && c.TLS.Cert == "" {
-			advice = append(advice, fmt.Sprintf("%s is %s without TLS, so keys and pictures travel readably (set tls.cert and tls.key, or keep a TLS proxy before it)", door.key, door.addr))
+	for _, d := range c.doors() {
+		if warning, _ := access.CheckListen(d.addr, c.Auth.KeysFile != "", c.TLS.Cert != ""); warning != "" {
+			advice = append(advice, d.key+": "+warning)
 		}
 	}
 	return advice

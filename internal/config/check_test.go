@@ -22,9 +22,9 @@ func TestCheckNamesWhatDoesNotGoTogether(t *testing.T) {
 		want  string // "" when all is well
 	}{
 		{"defaults", nil, ""},
-		{"open door", map[string]string{"listen": "0.0.0.0:8080"}, "listen is 0.0.0.0:8080, which other machines can reach, and no keys are configured"},
-		{"open door on every interface", map[string]string{"listen": ":8080"}, "other machines can reach"},
-		{"open admin door", map[string]string{"admin-listen": "10.1.2.3:1"}, "admin_listen is 10.1.2.3:1, which other machines can reach"},
+		{"open door", map[string]string{"listen": "0.0.0.0:8080"}, "listen: refusing to listen on 0.0.0.0:8080 without a key"},
+		{"open door on every interface", map[string]string{"listen": ":8080"}, "without a key"},
+		{"open admin door", map[string]string{"admin-listen": "10.1.2.3:1"}, "admin_listen: refusing to listen on 10.1.2.3:1 without a key"},
 		{"open door with keys", map[string]string{"listen": "0.0.0.0:8080", "auth-keys-file": keys}, ""},
 		{"IPv6 loopback", map[string]string{"listen": "[::1]:8080"}, ""},
 		{"same port", map[string]string{"listen": "127.0.0.1:8082"}, "listen and admin_listen are both 127.0.0.1:8082"},
@@ -61,8 +61,9 @@ func TestCheckLeavesOtherCommandsAlone(t *testing.T) {
 }
 
 func TestAdviceWithoutTLS(t *testing.T) {
-	c := load(t, config.Sources{Flags: map[string]string{"listen": "0.0.0.0:1"}})
-	if a := c.Advice(); len(a) != 1 || !strings.Contains(a[0], "listen is 0.0.0.0:1 without TLS") {
+	open := map[string]string{"listen": "0.0.0.0:1", "auth-keys-file": "keys"}
+	c := load(t, config.Sources{Flags: open})
+	if a := c.Advice(); len(a) != 1 || !strings.Contains(a[0], "listen: listening on 0.0.0.0:1 without TLS") {
 		t.Errorf("advice %q; want one warning that keys travel readably", a)
 	}
 	if a := load(t, config.Sources{}).Advice(); len(a) != 0 {

@@ -215,7 +215,7 @@ func (x *exchange) leaveBody(r *http.Request) {
 	}
 	// The server reads on for up to 256 KiB, so that the caller sees the answer
 	// and not a reset; that has an end too.
-	_ = http.NewResponseController(x.ResponseWriter).SetReadDeadline(time.Now().Add(time.Second))
+	_ = http.NewResponseController(x.ResponseWriter).SetReadDeadline(time.Now().Add(time.Second / 2))
 }
 
 // log writes one line.
@@ -243,7 +243,7 @@ func (d *door) log(r *http.Request, x *exchange, quiet bool) {
 		if x.status != statusGone {
 			p := reason(r, x.err)
 			outcome = p.Kind.Slug
-			if x.status >= 500 && p.Kind != problem.Overloaded {
+			if p.Kind.Status >= 500 && p.Kind != problem.Overloaded {
 				level = slog.LevelError
 				attrs = append(attrs, slog.String("error", why(p, x.err)))
 			}

@@ -22,12 +22,15 @@ var errHeader = errors.New("part header too long")
 
 // formReader stands between the body and the multipart reader: it reads in large
 // pieces, and bounds what a part's headers may hold, which the multipart reader
-// itself does at 10 MB only.
+// itself does at 10 MB only. At the body's end it gives a line end and then
+// io.ErrUnexpectedEOF: to the multipart reader a form that is cut off in a part's
+// header ends as properly as one with its last boundary.
 type formReader struct {
 	src    io.Reader
 	ahead  []byte // the buffer
 	unread []byte // of it
 	bound  int    // bytes that may still be taken; -1: any number
+	ended  bool   // src is at its end, and the line end below was given out
 	failed error  // of src; the multipart reader turns some into text
 }
 
@@ -36,12 +39,7 @@ func (f *formReader) Read(p []byte) (int, error) {
 		return 0, errHeader
 	}
 	if len(f.unread) == 0 {
-		n, err := f.src.Read(f.ahead)
-		f.unread = f.ahead[:n]
-		if n == 0 {
-			if err != nil && !errors.Is(err, io.EOF) {
-				f.failed = err
-			}
+		if err := f.fill(); err != nil || len(f.unread) == 0 {
 			return 0, err
 		}
 	}
@@ -56,6 +54,24 @@ func (f *formReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+func (f *formReader) fill() error {
+	if f.ended {
+		return io.ErrUnexpectedEOF
+	}
+	n, err := f.src.Read(f.ahead)
+	f.unread = f.ahead[:n]
+	if n > 0 || err == nil {
+		return nil
+	}
+	if !errors.Is(err, io.EOF) {
+		f.failed = err
+		return err
+	}
+	f.ended = true
+	f.unread = f.ahead[:copy(f.ahead, "\r\n")]
+	return nil
+}
+
 // readForm reads multipart/form-data.
 func (in *intake) readForm(ctx context.Context, boundary string) error {
 	ahead := in.pools.get(readAhead) // constant and small: not worth a place in the budget
@@ -66,7 +82,7 @@ func (in *intake) readForm(ctx context.Context, boundary string) error {
 		src.bound = maxHeader
 		part, err := form.NextRawPart()
 		src.bound = -1
-		if err == io.EOF { //nolint:errorlint // wrapped, it means a form without an end
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err == nil {
@@ -92,7 +108,7 @@ func (in *intake) formProblem(src *formReader, err error) error {
 		return in.body.problem(src.failed)
 	case errors.Is(err, errHeader):
 		return problem.InvalidRequest.New("the form cannot be read: a part's header, or what stands before the first boundary, has more than %d bytes", maxHeader)
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+	case src.ended:
 		return problem.InvalidRequest.New("the form ends before its last boundary: it was cut off, or its boundary is not the one that Content-Type names")
 	default:
 		return problem.InvalidRequest.New("the form cannot be read: a part's header is not well-formed").Because(err)
@@ -157,7 +173,7 @@ func (in *intake) named(name string) (predict.Picture, error) {
 
 func (in *intake) add(p predict.Picture) error {
 	if len(in.pictures) == in.limits.Pictures {
-		return problem.InvalidRequest.New("the request has more than the %d pictures that one may have; split it", in.limits.Pictures).
+		return problem.InvalidRequest.New("the request has more than %d pictures, the limit; split it", in.limits.Pictures).
 			With("limit_pictures", in.limits.Pictures)
 	}
 	in.pictures = append(in.pictures, p)

@@ -22,6 +22,11 @@ type intake struct {
 	pictures []predict.Picture
 }
 
+var noPicture = map[string]error{
+	"multipart": problem.InvalidRequest.New("there is no picture in the form: put it into the field image or file"),
+	"json":      problem.InvalidRequest.New(`there is no picture in the JSON: it is {"pictures": [{"name": "a.jpg", "data": "BASE64"}]}`),
+}
+
 const wantTypes = "send the picture's bytes as image/jpeg (or application/octet-stream), a form as multipart/form-data with the field image, or application/json"
 
 // take reads the request. It fails before it reads the body when it can.
@@ -107,7 +112,7 @@ func (d *door) admit(r *http.Request, kind string, limit int64) error {
 }
 
 func pictureTooLarge(limit int64) *problem.Problem {
-	return problem.PictureTooLarge.New("the picture has more than the %s that one may have", units.Bytes(limit)).With("limit_bytes", limit)
+	return problem.PictureTooLarge.New("the picture has more than %s, the limit", units.Bytes(limit)).With("limit_bytes", limit)
 }
 
 func (in *intake) read(d *door, x *exchange, r *http.Request, kind, boundary string, limit int64) error {
@@ -132,7 +137,7 @@ func (in *intake) read(d *door, x *exchange, r *http.Request, kind, boundary str
 		return err
 	}
 	if len(in.pictures) == 0 {
-		return problem.InvalidRequest.New("there is no picture in the request: %s", wantTypes)
+		return noPicture[kind]
 	}
 	return nil
 }

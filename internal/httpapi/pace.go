@@ -114,5 +114,5 @@ func (b *body) problem(err error) error {
 }
 
 func tooManyBytes(limit int64) *problem.Problem {
-	return problem.PictureTooLarge.New("the request has more than the %s that one may have", units.Bytes(limit)).With("limit_bytes", limit)
+	return problem.PictureTooLarge.New("the request has more than %s, the limit", units.Bytes(limit)).With("limit_bytes", limit)
 }

@@ -36,7 +36,7 @@ func (p *params) set(name, value string) error {
 		if p.emptyLeft {
 			return nil
 		}
-		return problem.InvalidRequest.New("%s is empty; leave it out to take what the model or the server is set to", name)
+		return emptyParam(name)
 	}
 	switch name {
 	case "model":
@@ -66,6 +66,9 @@ func (p *params) once(name string) error {
 }
 
 func (p *params) setModel(ref string) error {
+	if ref == "" {
+		return emptyParam("model")
+	}
 	if len(ref) > maxModel || strings.ContainsFunc(ref, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 		return problem.InvalidRequest.New("model is %s; want NAME, NAME@ALIAS or NAME@sha256:DIGEST", quoted(ref))
 	}
@@ -87,6 +90,10 @@ func (p *params) setThreshold(f float64, text string) error {
 	}
 	p.threshold = f
 	return nil
+}
+
+func emptyParam(name string) error {
+	return problem.InvalidRequest.New("%s is empty; leave it out to take what the model or the server is set to", name)
 }
 
 func badTopK(text string) error {

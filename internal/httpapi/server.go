@@ -75,7 +75,11 @@ func (r route) dispatch() handler {
 			return h(x, req)
 		}
 		x.Header().Set("Allow", strings.Join(allow, ", "))
-		return problem.MethodNotAllowed.New("%s does not take %s, only %s", r.path, knownMethod(req.Method), strings.Join(allow, " and "))
+		method = knownMethod(req.Method)
+		if method == "other" {
+			method = "this method"
+		}
+		return problem.MethodNotAllowed.New("%s does not take %s, only %s", r.path, method, strings.Join(allow, " and "))
 	}
 }
 

@@ -3,6 +3,7 @@ package model
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -47,6 +48,11 @@ func (o *ImportOptions) told() []string {
 func Import(ctx context.Context, src, dst string, o ImportOptions) (*Package, error) {
 	o.Limits = o.Limits.orDefault()
 	i := &importer{ctx: ctx, o: o, src: src, dst: dst}
+	for _, dir := range []string{dst, i.staging()} {
+		if _, err := os.Lstat(dir); err == nil {
+			return nil, fmt.Errorf("make a package in %s: %w", dir, fs.ErrExist)
+		}
+	}
 	p, err := i.run()
 	if err != nil {
 		_ = os.RemoveAll(dst)
@@ -68,9 +74,6 @@ type importer struct {
 func (i *importer) staging() string { return i.dst + ".unpacking" }
 
 func (i *importer) run() (*Package, error) {
-	if _, err := os.Lstat(i.dst); err == nil {
-		return nil, errors.New("the folder for the package exists already")
-	}
 	info, err := os.Stat(i.src)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

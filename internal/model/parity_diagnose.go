@@ -281,9 +281,9 @@ func antialiasing(on bool) change {
 func otherCrops(r *picture.Recipe) []suspect {
 	s := suspect{recipe: *r}
 	s.recipe.Crop.Floor = !r.Crop.Floor
-	s.changes = []change{{"rounding the crop's odd pixel down", "preprocess.crop begins as in Hugging Face's and Keras' code"}}
+	s.changes = []change{{"rounding the crop's odd pixel down", "preprocess.crop.rounding is down (as Hugging Face and Keras crop)"}}
 	if r.Crop.Floor {
-		s.changes = []change{{"rounding the crop's odd pixel to even", "preprocess.crop begins as in torchvision's code"}}
+		s.changes = []change{{"rounding the crop's odd pixel to even", "preprocess.crop.rounding is even (as torchvision crops)"}}
 	}
 	return []suspect{s}
 }

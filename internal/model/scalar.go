@@ -32,7 +32,7 @@ func (d *document) text(into *string, where string) field {
 			return d.fail(n, "%s must be text, and YAML reads %s as a truth value; put it in quotes: %q", where, n.Value, n.Value)
 		case !quoted && n.Tag != "!!str":
 			return d.fail(n, "%s must be text, not %s; put it in quotes: %s", where, kindOf(n), quote(n.Value))
-		case strings.TrimSpace(n.Value) == "":
+		case strings.Trim(n.Value, " \t\n") == "":
 			return d.fail(n, "%s is empty", where)
 		case utf8.RuneCountInString(n.Value) > maxText:
 			return d.fail(n, "%s has more than %d characters", where, maxText)

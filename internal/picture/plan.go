@@ -39,9 +39,10 @@ func enough(left, wanted int) bool {
 	return float64(left) >= margin*float64(wanted)
 }
 
-// Plan decides how a picture is decoded for a recipe, and what that will take.
-func (d *Decoder) Plan(info Info, r *Recipe) Plan {
-	scale := planScale(info, r, d.scales(info))
+// Plan says how the picture is best decoded for this recipe: how far it is
+// shrunk on the way, and what that allocates. Only JPEG shrinks.
+func (d *Decoder) Plan(info Info, recipe *Recipe) Plan {
+	scale := planScale(info, recipe, d.scales(info))
 	w, h := scaledSize(info, scale)
 	return Plan{Scale: scale, Width: w, Height: h, Bytes: d.cost(info, scale)}
 }

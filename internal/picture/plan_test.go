@@ -1,6 +1,11 @@
 package picture
 
-import "testing"
+import (
+	"bytes"
+	"image"
+	"image/jpeg"
+	"testing"
+)
 
 func TestPlanShrinksPhotosWhileDecoding(t *testing.T) {
 	all := []int{1, 2, 4, 8}
@@ -67,5 +72,36 @@ func TestPlanNeverShrinksWhereItWouldShow(t *testing.T) {
 	r := imagenet()
 	if got := planScale(Info{Width: 8000, Height: 8000}, &r, []int{1}); got != 1 {
 		t.Errorf("a decoder that cannot shrink was asked for 1/%d", got)
+	}
+}
+
+func TestPlanSaysWhatDecodingWillTake(t *testing.T) {
+	d, err := NewDecoder("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	if err := jpeg.Encode(&file, image.NewGray(image.Rect(0, 0, 2049, 3000)), nil); err != nil {
+		t.Fatal(err)
+	}
+	info, err := Inspect(file.Bytes(), DefaultLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := imagenet()
+	plan := d.Plan(info, &r)
+	if plan.Scale != 4 || plan.Width != 513 || plan.Height != 750 || plan.Bytes < 513*750 {
+		t.Errorf("got %+v, want a quarter, 513 x 750, and the bytes that it takes", plan)
+	}
+	var img Image
+	if err := d.Decode(t.Context(), file.Bytes(), info, plan, &img); err != nil {
+		t.Fatal(err)
+	}
+	if img.Width != plan.Width || img.Height != plan.Height {
+		t.Errorf("decoded %d x %d, planned %d x %d", img.Width, img.Height, plan.Width, plan.Height)
+	}
+	r.Exact = true
+	if plan := d.Plan(info, &r); plan.Scale != 1 || plan.Width != 2049 {
+		t.Errorf("exact: got %+v, want the whole picture", plan)
 	}
 }

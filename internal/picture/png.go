@@ -30,7 +30,6 @@ const (
 type chunk struct {
 	name string
 	body []byte
-	crc  bool // right
 	cut  bool
 	end  int
 }
@@ -46,22 +45,15 @@ func nextChunk(data []byte, pos int) (c chunk, ok bool) {
 	}
 	c.end = pos + 8 + int(length)
 	c.body = data[pos+8 : c.end]
-	if c.end+4 <= len(data) {
-		c.crc = crcIsRight(data, pos+4, c.end)
-		c.end += 4
-	} else {
-		c.end = len(data)
-	}
+	c.end = min(c.end+4, len(data))
 	return c, true
 }
 
-// crcIsRight is asked of small chunks only; picture data carries zlib's own
-// coding and is judged by whether it decodes.
-func crcIsRight(data []byte, from, to int) bool {
-	if to-from > 2048 {
-		return true
-	}
-	return crc32.ChecksumIEEE(data[from:to]) == binary.BigEndian.Uint32(data[to:])
+// crcIsRight is asked of the header only; picture data carries zlib's coding
+// and is judged by whether it decodes.
+func (c chunk) crcIsRight(data []byte, pos int) bool {
+	end := pos + 8 + len(c.body)
+	return end+4 <= len(data) && crc32.ChecksumIEEE(data[pos+4:end]) == binary.BigEndian.Uint32(data[end:])
 }
 
 func inspectPNG(data []byte, lim Limits) (Info, error) {
@@ -77,7 +69,7 @@ func inspectPNG(data []byte, lim Limits) (Info, error) {
 		case !ok || c.name == "IEND" && h.data == 0:
 			return finishPNG(h, w, ht, orientation)
 		case c.name == "IHDR" && w == 0:
-			if w, ht, err = h.readIHDR(c); err != nil {
+			if w, ht, err = h.readIHDR(c, c.crcIsRight(data, pos)); err != nil {
 				return Info{}, err
 			}
 			if err := checkSize(PNG, w, ht, lim); err != nil {
@@ -111,8 +103,8 @@ func finishPNG(h *pngHeader, w, ht int64, orientation int) (Info, error) {
 	return sized(PNG, int(w), int(ht), h.channels(), orientation, h), nil
 }
 
-func (h *pngHeader) readIHDR(c chunk) (w, ht int64, err error) {
-	if len(c.body) < 13 || !c.crc {
+func (h *pngHeader) readIHDR(c chunk, whole bool) (w, ht int64, err error) {
+	if len(c.body) < 13 || !whole {
 		return 0, 0, damaged("the PNG's header chunk (IHDR) is damaged")
 	}
 	w, ht = int64(binary.BigEndian.Uint32(c.body)), int64(binary.BigEndian.Uint32(c.body[4:]))

@@ -46,9 +46,9 @@ func resample(r *turbo.Resample) error {
 func horizontal(r *turbo.Resample, line int, row []byte) {
 	switch {
 	case r.Channels == 1:
-		horizontalOne(r, line, row, func(p []byte) int32 { return int32(p[0]) })
+		horizontalGray(r, line, row)
 	case r.Gray:
-		horizontalOne(r, line, row, func(p []byte) int32 { return gray(p, r) })
+		horizontalLuma(r, line, row)
 	case r.Channels == 3:
 		horizontalColor(r, line, row)
 	default:
@@ -64,11 +64,22 @@ func gray(p []byte, r *turbo.Resample) int32 {
 	return int32(luma(uint8(over(p[0], p[3], r.Background[0])), uint8(over(p[1], p[3], r.Background[1])), uint8(over(p[2], p[3], r.Background[2]))))
 }
 
-func horizontalOne(r *turbo.Resample, line int, row []byte, value func(p []byte) int32) {
+func horizontalLuma(r *turbo.Resample, line int, row []byte) {
 	for x, s := range r.X.Start {
 		at, sum := line+int(s)*r.StepX, int32(half)
 		for _, k := range r.X.Coef[x*r.X.Taps : (x+1)*r.X.Taps] {
-			sum += value(r.Pix[at:]) * k
+			sum += gray(r.Pix[at:], r) * k
+			at += r.StepX
+		}
+		row[x] = clip(sum)
+	}
+}
+
+func horizontalGray(r *turbo.Resample, line int, row []byte) {
+	for x, s := range r.X.Start {
+		at, sum := line+int(s)*r.StepX, int32(half)
+		for _, k := range r.X.Coef[x*r.X.Taps : (x+1)*r.X.Taps] {
+			sum += int32(r.Pix[at]) * k
 			at += r.StepX
 		}
 		row[x] = clip(sum)

@@ -11,6 +11,7 @@ package ort
 import "C"
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,10 +27,12 @@ import (
 type Backend struct {
 	version string
 	library string
-	mu      sync.Mutex
 	rt      *C.gh_runtime // made by Open, freed by Close
-	open    int           // sessions, and loads that are under way
+
+	mu      sync.Mutex
+	open    int // sessions, and loads that are under way
 	closed  bool
+	janitor *janitor // used under mu
 }
 
 var _ infer.Backend = (*Backend)(nil)
@@ -46,16 +49,28 @@ func Open(o LibraryOptions) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := o.MemoryCap
-	if limit == 0 {
-		limit = DefaultMemoryCap
-	}
-	if status := C.gh_start(rt, C.int64_t(limit)); status != nil {
-		err := statusError(rt, status, infer.Failed)
+	b := &Backend{version: C.GoString(rt.version), library: path, rt: rt}
+	if err := b.start(cmp.Or(o.MemoryCap, DefaultMemoryCap)); err != nil {
 		C.gh_close(rt)
 		return nil, fmt.Errorf("start ONNX Runtime: %w", err)
 	}
-	return &Backend{version: C.GoString(rt.version), library: path, rt: rt}, nil
+	return b, nil
+}
+
+func (b *Backend) start(memoryCap int64) error {
+	err := b.check(C.gh_start(b.rt, C.int64_t(memoryCap)))
+	if err == nil {
+		b.janitor, err = newJanitor(b)
+	}
+	return err
+}
+
+// check turns a status of something other than a load or a run into an error.
+func (b *Backend) check(status unsafe.Pointer) error {
+	if status == nil {
+		return nil
+	}
+	return statusError(b.rt, status, infer.Failed)
 }
 
 // open loads the library and reads its function table.
@@ -109,6 +124,8 @@ func (b *Backend) Close() error {
 		return fmt.Errorf("close ONNX Runtime: %d models are still loaded", b.open)
 	}
 	b.closed = true
+	b.janitor.unload()
+	b.janitor = nil
 	C.gh_close(b.rt)
 	b.rt = nil
 	return nil

@@ -117,6 +117,14 @@ func (s *session) Close() error {
 	if !first {
 		return nil
 	}
+	s.unload()
+	s.backend.giveBack()
+	s.backend.leave()
+	return nil
+}
+
+// unload releases everything that the session holds outside of Go.
+func (s *session) unload() {
 	for _, c := range s.free {
 		C.gh_call_free(s.backend.rt, c.c)
 	}
@@ -124,7 +132,4 @@ func (s *session) Close() error {
 	for _, name := range slices.Concat(s.inNames, s.outNames) {
 		C.free(unsafe.Pointer(name))
 	}
-	C.gh_trim()
-	s.backend.leave()
-	return nil
 }

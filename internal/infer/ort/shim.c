@@ -95,6 +95,7 @@ ort_status *gh_start(gh_runtime *r, int64_t memory_cap) {
   TRY(r->api.DisableTelemetryEvents(r->env));
   TRY(r->api.CreateCpuMemoryInfo(DEVICE_ALLOCATOR, MEMORY_DEFAULT, &r->memory));
   TRY(r->api.GetAllocatorWithDefaultOptions(&r->allocator));
+  if (memory_cap < 0) return NULL;
   return register_arena(r, memory_cap);
 }
 
@@ -117,6 +118,7 @@ static ort_status *set_options(gh_runtime *r, void *options, int threads, int ra
       {"session.inter_op.allow_spinning", "0"},
       // Else the bytes could be the runtime's own format, which it trusts.
       {"session.load_model_format", "ONNX"},
+      {"session.model_external_initializers_file_folder_path", "/dev/null/none"},
   };
   TRY(r->api.SetSessionExecutionMode(options, SEQUENTIAL));
   TRY(r->api.SetSessionLogSeverityLevel(options, SEVERITY_FATAL));
