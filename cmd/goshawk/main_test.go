@@ -36,7 +36,7 @@ func newBench(t *testing.T) *bench {
 func (b *bench) run(ctx context.Context, args ...string) int {
 	b.out.Reset()
 	b.err.Reset()
-	b.console.in, b.console.out, b.console.err = strings.NewReader(b.stdin), &b.out, &b.err
+	b.in, b.console.out, b.console.err = strings.NewReader(b.stdin), &b.out, &b.err
 	return run(ctx, args, &b.console, b.rooms)
 }
 

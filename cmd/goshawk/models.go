@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,6 +44,16 @@ func withModels(cmd *cobra.Command, c *console, h rooms, work func(ctx context.C
 		}
 		return work(cmd.Context(), m, args)
 	}
+}
+
+// look opens what there is for reading, beside whoever holds it.
+func look(m *registry.Client, at func(list *registry.Registry) error) (err error) {
+	list, err := m.List()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, list.Close()) }()
+	return at(list)
 }
 
 func newModelsAdd(c *console, h rooms) *cobra.Command {
@@ -99,26 +111,24 @@ func newModelsList(c *console, h rooms) *cobra.Command {
 	}
 	f := outputFlag(cmd, "table", "json")
 	withModels(cmd, c, h, func(_ context.Context, m *registry.Client, _ []string) error {
-		list, err := m.List()
-		if err != nil {
-			return err
-		}
-		defer list.Close()
-		versions := list.Versions()
-		if f.value == "json" {
-			documents := make([]versionDocument, 0, len(versions))
-			for _, v := range versions {
-				documents = append(documents, document(v))
-			}
-			return writeJSON(c.out, documents)
-		}
-		var rows [][]string
-		for _, v := range versions {
-			rows = append(rows, []string{v.Name, short(v.Digest), strings.Join(v.Aliases, ","), added(v)})
-		}
-		return writeTable(c, f, []string{"NAME", "VERSION", "ALIASES", "ADDED"}, rows)
+		return look(m, func(list *registry.Registry) error { return writeVersions(c, f, list.Versions()) })
 	})
 	return cmd
+}
+
+func writeVersions(c *console, f *format, versions []fleet.Version) error {
+	if f.value == "json" {
+		documents := make([]versionDocument, 0, len(versions))
+		for _, v := range versions {
+			documents = append(documents, document(v))
+		}
+		return writeJSON(c.out, documents)
+	}
+	rows := make([][]string, 0, len(versions))
+	for _, v := range versions {
+		rows = append(rows, []string{v.Name, short(v.Digest), strings.Join(v.Aliases, ","), added(v)})
+	}
+	return writeTable(c, f, []string{"NAME", "VERSION", "ALIASES", "ADDED"}, rows)
 }
 
 func newModelsInspect(c *console, h rooms) *cobra.Command {
@@ -131,41 +141,42 @@ func newModelsInspect(c *console, h rooms) *cobra.Command {
 	}
 	f := outputFlag(cmd, "table", "json")
 	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {
-		list, err := m.List()
-		if err != nil {
-			return err
-		}
-		defer list.Close()
-		version, err := list.Resolve(args[0])
-		if err != nil {
-			return err
-		}
-		pkg, err := list.Open(ctx, version.Digest)
-		if err != nil {
-			return err
-		}
-		files, err := packageFiles(pkg)
-		if err != nil {
-			return err
-		}
-		if f.value == "json" {
-			return writeJSON(c.out, inspection{document(version), pkg.Manifest.Description, pkg.Manifest.License, labelNames(pkg), files})
-		}
-		rows := [][]string{
-			{"name", version.Name},
-			{"version", version.Digest},
-			{"aliases", strings.Join(version.Aliases, ", ")},
-			{"added", added(version)},
-			{"description", pkg.Manifest.Description},
-			{"license", pkg.Manifest.License},
-			{"labels", fmt.Sprint(len(pkg.Labels))},
-		}
-		for _, file := range files {
-			rows = append(rows, []string{"file", fmt.Sprintf("%s (%d bytes)", file.Path, file.Bytes)})
-		}
-		return writeTable(c, f, []string{"PART", "VALUE"}, rows)
+		return look(m, func(list *registry.Registry) error {
+			version, err := list.Resolve(args[0])
+			if err != nil {
+				return err
+			}
+			pkg, err := list.Open(ctx, version.Digest)
+			if err != nil {
+				return err
+			}
+			return writePackage(c, f, version, pkg)
+		})
 	})
 	return cmd
+}
+
+func writePackage(c *console, f *format, version fleet.Version, pkg *model.Package) error {
+	files, err := packageFiles(pkg)
+	if err != nil {
+		return err
+	}
+	if f.value == "json" {
+		return writeJSON(c.out, inspection{document(version), pkg.Manifest.Description, pkg.Manifest.License, labelNames(pkg), files})
+	}
+	rows := [][]string{
+		{"name", version.Name},
+		{"version", version.Digest},
+		{"aliases", strings.Join(version.Aliases, ", ")},
+		{"added", added(version)},
+		{"description", pkg.Manifest.Description},
+		{"license", pkg.Manifest.License},
+		{"labels", strconv.Itoa(len(pkg.Labels))},
+	}
+	for _, file := range files {
+		rows = append(rows, []string{"file", fmt.Sprintf("%s (%d bytes)", file.Path, file.Bytes)})
+	}
+	return writeTable(c, f, []string{"PART", "VALUE"}, rows)
 }
 
 // packageFile is a file of a package in `models inspect`.
@@ -229,37 +240,38 @@ made: the probe picture and, where there is one, the parity certificate.`,
 		Args: arguments(0, 1, "one model or none"),
 	}
 	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {
-		list, err := m.List()
-		if err != nil {
-			return err
-		}
-		defer list.Close()
 		afresh := *m.Checker
 		afresh.Cache = "" // what an earlier check found is what is in doubt
-		verdicts, err := list.Verify(ctx, strings.Join(args, ""), &afresh)
-		if err != nil {
-			return err
-		}
-		bad := 0
-		for _, v := range verdicts {
-			outcome := "good"
-			if v.Err != nil {
-				bad++
-				outcome = "bad: " + printable(v.Err.Error())
-			}
-			if v.Report != nil {
-				warn(c, v.Report.Warnings)
-			}
-			if _, err := fmt.Fprintf(c.out, "%s@%s %s\n", v.Version.Name, short(v.Version.Digest), outcome); err != nil {
+		return look(m, func(list *registry.Registry) error {
+			verdicts, err := list.Verify(ctx, strings.Join(args, ""), &afresh)
+			if err != nil {
 				return err
 			}
-		}
-		if bad > 0 {
-			return fmt.Errorf("%d of %s did not pass", bad, countOf(len(verdicts), "version"))
-		}
-		return nil
+			return writeVerdicts(c, verdicts)
+		})
 	})
 	return cmd
+}
+
+func writeVerdicts(c *console, verdicts []registry.Verified) error {
+	bad := 0
+	for _, v := range verdicts {
+		outcome := "good"
+		if v.Err != nil {
+			bad++
+			outcome = "bad: " + printable(v.Err.Error())
+		}
+		if v.Report != nil {
+			warn(c, v.Report.Warnings)
+		}
+		if _, err := fmt.Fprintf(c.out, "%s@%s %s\n", v.Version.Name, short(v.Version.Digest), outcome); err != nil {
+			return err
+		}
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d of %s did not pass", bad, countOf(len(verdicts), "version"))
+	}
+	return nil
 }
 
 func newModelsAlias(c *console, h rooms) *cobra.Command {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -66,7 +67,7 @@ index, probability and error.
 	return cmd
 }
 
-func runPredict(ctx context.Context, c *console, h rooms, cfg *config.Config, o predictOptions, args []string) error {
+func runPredict(ctx context.Context, c *console, h rooms, cfg *config.Config, o predictOptions, args []string) (err error) {
 	found, err := findSources(c, cfg, args)
 	if err != nil {
 		return err
@@ -81,7 +82,7 @@ func runPredict(ctx context.Context, c *console, h rooms, cfg *config.Config, o 
 	if err != nil {
 		return err
 	}
-	defer engine.Close()
+	defer func() { err = errors.Join(err, engine.Close()) }()
 	job := job{engine: engine, lanes: lanes, request: request(cfg, o)}
 	out := newReport(c, o, found.sources)
 	return out.finish(job.each(ctx, found.sources, out.add))

@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -148,7 +148,7 @@ func TestEachKeepsOrderAndBound(t *testing.T) {
 	var under, most atomic.Int64
 	var sources []source
 	for i := range 100 {
-		sources = append(sources, source{fmt.Sprint(i), func(context.Context) ([]byte, error) {
+		sources = append(sources, source{strconv.Itoa(i), func(context.Context) ([]byte, error) {
 			now := under.Add(1)
 			for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
 			}
@@ -158,7 +158,7 @@ func TestEachKeepsOrderAndBound(t *testing.T) {
 	}
 	next := 0
 	err := job{engine: lengths{}, lanes: lanes}.each(t.Context(), sources, func(o outcome) error {
-		if o.name != fmt.Sprint(next) {
+		if o.name != strconv.Itoa(next) {
 			t.Errorf("outcome %q in place %d", o.name, next)
 		}
 		next++

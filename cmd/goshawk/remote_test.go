@@ -58,14 +58,22 @@ func TestRemoteAnswers(t *testing.T) {
 		code     int
 		out, err string // parts
 	}{
-		{"picture's problem", 415, `{"type":"/errors/not-a-picture","title":"x","status":415,"detail":"this is a PDF"}`, exitFailed,
-			"a\t\terror: not-a-picture: this is a PDF\nb\t\terror", "goshawk: none of 2 pictures could be classified"},
-		{"a result's problem", 200, `{"results":[{"name":"","error":{"type":"/errors/picture-damaged","detail":"cut off","status":422}}]}`, exitFailed,
-			"picture-damaged: cut off", "none of 2"},
-		{"problem of a newer server", 200, `{"results":[{"error":{"type":"/errors/too-blue","title":"Too blue","detail":"the picture is too blue","status":422}}]}`, exitFailed,
-			"the picture is too blue", "none of 2"},
-		{"no key", 401, `{"type":"/errors/unauthenticated","detail":"this server asks for a key"}`, exitFailed,
-			"", "goshawk: this server asks for a key\n"},
+		{
+			"picture's problem", 415, `{"type":"/errors/not-a-picture","title":"x","status":415,"detail":"this is a PDF"}`, exitFailed,
+			"a\t\terror: not-a-picture: this is a PDF\nb\t\terror", "goshawk: none of 2 pictures could be classified",
+		},
+		{
+			"a result's problem", 200, `{"results":[{"name":"","error":{"type":"/errors/picture-damaged","detail":"cut off","status":422}}]}`, exitFailed,
+			"picture-damaged: cut off", "none of 2",
+		},
+		{
+			"problem of a newer server", 200, `{"results":[{"error":{"type":"/errors/too-blue","title":"Too blue","detail":"the picture is too blue","status":422}}]}`, exitFailed,
+			"the picture is too blue", "none of 2",
+		},
+		{
+			"no key", 401, `{"type":"/errors/unauthenticated","detail":"this server asks for a key"}`, exitFailed,
+			"", "goshawk: this server asks for a key\n",
+		},
 		{"another server", 404, `<h1>404</h1>`, exitFailed, "", "without a problem document (is it a goshawk server?)"},
 		{"an answer that is none", 200, `{"results":[]}`, exitFailed, "", "is not one that we understand"},
 	} {

@@ -119,8 +119,10 @@ func (r *report) csv() func(outcome) error {
 			w.Write([]string{result.Name, result.SHA256, "", "", "", "", p.Kind.Slug + ": " + p.Detail})
 		}
 		for i, p := range result.Predictions {
-			w.Write([]string{result.Name, result.SHA256, strconv.Itoa(i + 1), p.Label, strconv.Itoa(p.Index),
-				strconv.FormatFloat(p.Probability, 'g', -1, 64), ""})
+			w.Write([]string{
+				result.Name, result.SHA256, strconv.Itoa(i + 1), p.Label, strconv.Itoa(p.Index),
+				strconv.FormatFloat(p.Probability, 'g', -1, 64), "",
+			})
 		}
 		w.Flush() // a pipe may be read line by line
 		return w.Error()

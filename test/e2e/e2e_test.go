@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -45,6 +44,7 @@ func TestStories(t *testing.T) {
 			env.Values[servingKey{}] = new(serving)
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 			env.Setenv("EXAMPLES", filepath.Join(running.Root(t), "examples"))
+			env.Setenv("BUILTIN", filepath.Join(running.Root(t), "internal", "registry", "builtin"))
 			for _, name := range []string{"GOSHAWK_ONNXRUNTIME_LIBRARY", "GOSHAWK_JPEG_DECODER"} {
 				env.Setenv(name, os.Getenv(name))
 			}
@@ -100,7 +100,6 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Setenv("ADMIN", "http://"+rest)
 		case "ready":
 			ts.Setenv("DATA", data)
-			ts.Setenv("SERVER_PID", fmt.Sprint(cmd.Process.Pid))
 			s := ts.Value(servingKey{}).(*serving)
 			s.cmd, s.rest = cmd, make(chan string, 1)
 			go func() { // ends with the server

@@ -22,7 +22,7 @@ var floors = [][]string{
 }
 
 // beside are programs and tests: they may import any room, and no room imports them.
-var beside = []string{".", "bench", "client", "deploy", "docs", "test", "tools", "training"}
+var beside = []string{".", "bench", "client", "deploy", "docs", "scripts", "test", "tools", "training"}
 
 // place is a room's number in the order of the whole house, and its name.
 // Folders inside a room belong to it.
