@@ -3,6 +3,4 @@
 // server (plain net/http that reads the same body and answers a constant of the
 // same size) and goshawk itself, each a process of its own, and writes ratios
 // with their 95 % intervals into docs/benchmarks.md.
-//
-//	go run ./bench -server bin/goshawk -photos DIR -large DIR -models DIR
 package main

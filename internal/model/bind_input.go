@@ -142,7 +142,7 @@ func (b *binder) layout(dims []int64) error {
 	case channels > 0 && channels != want && said.Layout != "" && otherAxis(dims, layout) == want:
 		return refuse("%s: input.layout is %s and the model's input %s is %s, which has its channels elsewhere", ManifestName, layout, quote(in.Name), shape(in))
 	case channels > 0 && channels != want:
-		return refuse("the input %s has %d channels (%s as %s) and input.color is %s, which has %d", quote(in.Name), channels, shape(in), layout, color, want)
+		return refuse("the input %s has %s (%s as %s) and input.color is %s, which has %d", quote(in.Name), counted(int(channels), "channel", "channels"), shape(in), layout, color, want)
 	}
 	b.Recipe.Layout, b.Recipe.Color = layout, color
 	return nil
@@ -321,7 +321,7 @@ func (b *binder) normalize() error {
 		r.Rescale, r.Mean, r.Std = 1, [3]float64{}, [3]float64{1, 1, 1}
 	}
 	for c := range 3 {
-		low, high := -r.Mean[c]/r.Std[c], (255*r.Rescale-r.Mean[c])/r.Std[c]
+		low, high := (0-r.Mean[c])/r.Std[c], (255*r.Rescale-r.Mean[c])/r.Std[c]
 		if low < least-0.5 || high > most+0.5 {
 			return refuse("%s: rescale, mean and std give values from %.4g to %.4g, and the model's input %s is %s, which holds %.0f to %.0f", ManifestName, low, high, quote(b.Input.Name), r.Type, least, most)
 		}

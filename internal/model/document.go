@@ -102,8 +102,6 @@ func (d *document) plain(n *yaml.Node, depth int) error {
 	return nil
 }
 
-func cut(s string) string { return strings.Trim(quote(s), `"`) }
-
 var yamlLine = regexp.MustCompile(`^line (\d+): `)
 
 // syntax puts the parser's words into our form.

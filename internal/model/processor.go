@@ -241,4 +241,6 @@ func (s *settings) levels(out *Preprocess, p processor) {
 			out.Std[c] *= std[c]
 		}
 	}
+	s.sane("image_mean", out.Mean)
+	s.sane("image_std", out.Std)
 }

@@ -24,6 +24,13 @@ func quote(s string) string {
 	return strconv.Quote(s[:end]) + "…"
 }
 
+// cut is quote without the marks, for words that stand out by themselves.
+func cut(s string) string {
+	text, cutOff := strings.CutSuffix(quote(s), "…")
+	text = strings.ReplaceAll(text[1:len(text)-1], `\"`, `"`)
+	return text + also(cutOff, "…")
+}
+
 // quoteAll lists names for a sentence: "a", "b" and 7 more.
 func quoteAll(names []string) string {
 	const shown = 8

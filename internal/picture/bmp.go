@@ -177,7 +177,7 @@ func (h *bmpHeader) readPalette(data []byte, pos, size int) error {
 
 // cost: rows are read from the file where they lie.
 func (h *bmpHeader) cost(_ *Decoder, info Info, _ int) int64 {
-	return int64(info.header.width)*2 + 4096
+	return int64(info.header.width)*2 + 32<<10
 }
 
 func (h *bmpHeader) decode(j *job) error {

@@ -36,7 +36,7 @@ func (h *jpegHeader) cost(d *Decoder, info Info, scale int) int64 {
 
 // goCost follows makeImg, reconstruct and the conversions of Go's image/jpeg.
 func (h *jpegHeader) goCost(info Info) int64 {
-	bytes := int64(64 << 10)
+	bytes := int64(info.header.width)*4 + 256<<10
 	for _, c := range h.components {
 		bytes += c.blocks * goSamples
 		if h.progressive() {

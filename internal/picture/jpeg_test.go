@@ -88,7 +88,7 @@ func (f flatJPEG) encode() []byte {
 	}
 	for range f.scans - 1 {
 		out = append(out, jpegSegment(markSOS, 1, f.id(0), 0, 1, 63, 0)...)
-		out = append(out, 0)
+		out = append(out, make([]byte, ceil(ceil(f.w, 8)*ceil(f.h, 8), 8))...) // an empty block is a zero bit
 	}
 	return append(out, 0xff, markEOI)
 }

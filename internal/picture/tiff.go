@@ -104,8 +104,8 @@ func (h *tiffHeader) checkSamples(fields map[int]field) error {
 	if h.samples < 1 || h.samples > 8 {
 		return unsupported("this TIFF has %d samples a pixel; 1 to 8 are read here", h.samples)
 	}
-	for i := range fields[tagBits].count {
-		if i < int64(h.samples) && h.file.value(fields[tagBits], i) != int64(h.bits) {
+	for i := range min(fields[tagBits].count, int64(h.samples)) { // the count may be anything
+		if h.file.value(fields[tagBits], i) != int64(h.bits) {
 			return unsupported("this TIFF's samples have different numbers of bits, which is not read here")
 		}
 	}

@@ -49,8 +49,9 @@ type prefixCode struct {
 
 const shortBits = 8
 
-// prefixCodeBytes bounds what a code for n symbols allocates.
-func prefixCodeBytes(n int64) int64 { return 96 + 2<<shortBits + 2*n }
+// prefixCodeBytes bounds what a code for n symbols allocates (Go rounds sizes up
+// by an eighth at most).
+func prefixCodeBytes(n int64) int64 { return 96 + 2<<shortBits + 2*n*9/8 }
 
 // build makes the code of these lengths; they must fill the space of codes.
 func (c *prefixCode) build(lengths []byte) error {

@@ -12,9 +12,6 @@ type Engine interface {
 	// NAME@sha256:HEX, and writes into raw, whose slices it reuses. Errors are
 	// problems, or the cause with which ctx ended.
 	Classify(ctx context.Context, version string, encoded []byte, raw *Raw) error
-	// Check refuses with problem.Overloaded what Classify would refuse now, so
-	// that a door need not read a body in vain.
-	Check() error
 }
 
 // Raw is what an engine gives back of one picture.

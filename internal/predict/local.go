@@ -44,9 +44,6 @@ func NewLocal(o LocalOptions) *Local {
 	return &Local{o.Catalog, o.Scheduler, o.Budget, o.Decoder, o.Limits, make([]laneMemory, o.Scheduler.Lanes())}
 }
 
-// Check refuses when the queue is too long.
-func (l *Local) Check() error { return l.scheduler.Check() }
-
 // large is where a picture's pixels are given back to the system after use
 // instead of being kept for the next one.
 const large = 64e6

@@ -53,9 +53,6 @@ func New(o Options) *Predictor {
 	return &Predictor{Options: o, pool: sync.Pool{New: func() any { return new(workspace) }}}
 }
 
-// Check refuses a request before its body was read, when it would be refused anyway.
-func (p *Predictor) Check() error { return p.Engine.Check() }
-
 // Run answers a request. All its pictures go to the same version, chosen once.
 // A single picture that fails is Run's error; among several each fails alone,
 // in its place. The answer owns its memory; nothing of the request is kept.

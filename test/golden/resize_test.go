@@ -26,15 +26,15 @@ type golden struct {
 	arrays map[string]*tensor.Tensor
 }
 
-func load(t *testing.T) *golden {
+func load(t *testing.T, name string) *golden {
 	t.Helper()
-	data, err := os.ReadFile("resize.npz")
+	data, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := new(golden)
 	if g.arrays, err = model.ReadNPZ(data, 16<<20); err != nil {
-		t.Fatalf("resize.npz: %v", err)
+		t.Fatalf("%s: %v", name, err)
 	}
 	if err := json.Unmarshal(g.arrays["meta"].Strings[0], g); err != nil {
 		t.Fatal(err)
@@ -58,8 +58,7 @@ func (g *golden) recipe(i int) picture.Recipe {
 	return r
 }
 
-// turn stores a displayed picture as a camera would that writes this orientation:
-// the golden's picture is what is stored.
+// image is the stored picture, with the orientation that a camera would write.
 func (g *golden) image(i int) *picture.Image {
 	a := g.arrays["in_"+g.Cases[i].Picture]
 	return &picture.Image{
@@ -73,7 +72,7 @@ func (g *golden) image(i int) *picture.Image {
 // so must be every byte; without antialias the reference is rounded once and
 // ours twice, so that one level may lie between.
 func TestResizeIsPillows(t *testing.T) {
-	g := load(t)
+	g := load(t, "resize.npz")
 	same, within, pillows := 0, 0, 0
 	for i, c := range g.Cases {
 		r, img, want := g.recipe(i), g.image(i), g.arrays[fmt.Sprintf("out_%d", i)]

@@ -37,15 +37,23 @@ const (
 )
 
 // Package writes the package of one of the shared models into a fresh
-// directory: resnet20, squeezenet, mobilenetv2, mobilenetv2-int8. ImageNet's
-// label list holds "crane" twice, so its lines are numbered.
+// directory: resnet20, squeezenet, mobilenetv2, mobilenetv2-int8.
 func Package(t testing.TB, name string) string {
 	t.Helper()
+	dir := filepath.Join(t.TempDir(), name)
+	if err := WritePackage(Shared(t), name, dir); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// WritePackage writes the package of one of the models in the folder shared
+// into dir. ImageNet's label list holds "crane" twice, so its lines are numbered.
+func WritePackage(shared, name, dir string) error {
 	r, ok := recipes[name]
 	if !ok {
-		t.Fatalf("no recipe for %q", name)
+		return fmt.Errorf("no recipe for the model %q", name)
 	}
-	dir := filepath.Join(t.TempDir(), name)
 	color := "RGB"
 	if name == "squeezenet" {
 		color = "BGR"
@@ -65,14 +73,26 @@ output:
   labels: labels.txt
   top_k: 5
 `, name, r.model, color, r.preprocess)
-	labels := readFile(t, Shared(t, "models", r.labels))
+	labels, err := os.ReadFile(filepath.Join(shared, "models", r.labels))
+	if err != nil {
+		return err
+	}
 	if r.labels == "imagenet-labels.txt" {
 		labels = number(labels)
 	}
-	write(t, filepath.Join(dir, "goshawk.yaml"), []byte(manifest))
-	write(t, filepath.Join(dir, "labels.txt"), labels)
-	write(t, filepath.Join(dir, "model.onnx"), readFile(t, Shared(t, "models", r.model)))
-	return dir
+	onnx, err := os.ReadFile(filepath.Join(shared, "models", r.model))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for file, data := range map[string][]byte{"goshawk.yaml": []byte(manifest), "labels.txt": labels, "model.onnx": onnx} {
+		if err := os.WriteFile(filepath.Join(dir, file), data, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Add runs goshawk models add for a package beside this running server.
@@ -97,23 +117,4 @@ func number(labels []byte) []byte {
 		start = b == '\n'
 	}
 	return out
-}
-
-func readFile(t testing.TB, path string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
-func write(t testing.TB, path string, data []byte) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, data, 0o644); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -66,18 +66,22 @@ func (s *session) bindInput(c *call, in []*tensor.Tensor, i int, t *tensor.Tenso
 		return badInput("the model has no input %s, or it was given twice", short(t.Name))
 	}
 	if s.ins[k].Kind != "tensor" {
-		return badInput("the model's input %s is a %s, not a tensor", short(t.Name), s.ins[k].Kind)
+		return badInput("the model's input %s is no tensor (%s)", short(t.Name), s.ins[k].Kind)
 	}
 	c.in[i] = C.gh_tensor{name: s.inNames[k], _type: C.int(toNative(t.Type))}
 	if err := fits(t, s.ins[k].Type); err != nil {
 		return err
 	}
-	if t.Type == tensor.String {
+	switch t.Type {
+	case tensor.String:
 		c.strings(&c.in[i], t)
-	} else if err := c.data(&c.in[i], t); err != nil {
-		return err
+		return nil
+	case tensor.Bool:
+		if err := truths(t); err != nil {
+			return err
+		}
 	}
-	return nil
+	return c.data(&c.in[i], t)
 }
 
 func (s *session) bindOutput(c *call, out []*tensor.Tensor, i int, t *tensor.Tensor) error {
@@ -86,7 +90,7 @@ func (s *session) bindOutput(c *call, out []*tensor.Tensor, i int, t *tensor.Ten
 		return badInput("the model has no output %s, or it was asked for twice", short(t.Name))
 	}
 	if s.outs[k].Kind != "tensor" {
-		return &infer.Error{Code: infer.Unsupported, Message: fmt.Sprintf("the model's output %s is a %s, not a tensor", short(t.Name), s.outs[k].Kind)}
+		return &infer.Error{Code: infer.Unsupported, Message: fmt.Sprintf("the model's output %s is no tensor (%s)", short(t.Name), s.outs[k].Kind)}
 	}
 	c.out[i] = C.gh_tensor{name: s.outNames[k]}
 	if t.Data == nil {
@@ -121,8 +125,20 @@ func fits(t *tensor.Tensor, declared tensor.Type) error {
 	if t.Type == tensor.String {
 		have, want, unit = int64(len(t.Strings)), n, "strings"
 	}
+	// n > have: where n times the element's size passes the largest integer.
 	if have != want || t.Type.Size() > 0 && n > have {
 		return badInput("tensor %s of shape %v needs %d %s and has %d", short(t.Name), t.Shape, want, unit, have)
+	}
+	return nil
+}
+
+// truths checks that a bool tensor holds nothing but 0 and 1: C++ may do
+// anything with another value.
+func truths(t *tensor.Tensor) error {
+	for _, v := range t.Data {
+		if v > 1 {
+			return badInput("tensor %s is bool and holds %d, which is neither 0 nor 1", short(t.Name), v)
+		}
 	}
 	return nil
 }

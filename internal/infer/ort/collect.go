@@ -25,8 +25,8 @@ func (s *session) collect(c *call, out []*tensor.Tensor) error {
 	if given != len(out) {
 		defer C.gh_release(s.backend.rt, c.c)
 	}
-	if c.c.misplaced != 0 {
-		return badInput("an output has another shape than the memory that was given for it")
+	if c.c.misfit != 0 {
+		return badInput("an output has another type or shape than the memory that was given for it")
 	}
 	for i, t := range out {
 		if c.out[i].given != 0 {

@@ -1,6 +1,7 @@
 package ort
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -24,7 +25,58 @@ const longest = 400
 // newError classifies what the runtime reported. misfit is what an argument
 // that it does not like means: a bad file on loading, bad input on running.
 func newError(native int, message string, misfit infer.Code) *infer.Error {
-	return &infer.Error{Code: classify(native, message, misfit), Native: native, Message: clean(message)}
+	e := &infer.Error{Code: classify(native, message, misfit), Native: native, Message: clean(withoutSource(message))}
+	if strings.Contains(message, "xternal data") {
+		// Its own words name the folder that we point it to so that it finds nothing.
+		e.Message = "the model keeps weights outside of its own file, which is not allowed here"
+	}
+	return e
+}
+
+// A place in the runtime's source: with a path (then the function's whole
+// signature follows) or without (then only its name).
+var place = regexp.MustCompile(`(\S*/)?\w+\.(?:cc|h|cpp):\d+ `)
+
+// withoutSource takes places in the runtime's source out of its words: they say
+// nothing to a reader and may fill all of the room.
+func withoutSource(s string) string {
+	var b strings.Builder
+	for {
+		at := place.FindStringSubmatchIndex(s)
+		if at == nil {
+			return b.String() + s
+		}
+		b.WriteString(s[:at[0]])
+		s = s[at[1]:]
+		if at[2] >= 0 {
+			s = afterSignature(s)
+		} else if _, rest, found := strings.Cut(s, " "); found {
+			s = rest
+		}
+		if condition, rest, found := strings.Cut(s, " was false. "); found && len(condition) < 200 {
+			s = rest
+		}
+	}
+}
+
+// afterSignature cuts a C++ function's signature off.
+func afterSignature(s string) string {
+	depth := 0
+	for i, r := range s {
+		switch r {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				rest := strings.TrimPrefix(s[i+1:], " const")
+				if _, after, found := strings.Cut(rest, "] "); found && strings.HasPrefix(rest, " [with ") {
+					return after
+				}
+				return strings.TrimPrefix(rest, " ")
+			}
+		}
+	}
+	return s
 }
 
 // The runtime reports a refused allocation and much else by the code "fail":

@@ -69,7 +69,6 @@ static ort_status *make_values(gh_runtime *r, gh_call *c) {
     c->in_values[i] = c->in[i].value;
   }
   for (size_t i = 0; status == NULL && i < c->outs; i++) {
-    if (c->out[i].given) status = make_value(r, &c->out[i]);
     c->out_names[i] = c->out[i].name;
     c->out_values[i] = c->out[i].value;
   }
@@ -80,10 +79,11 @@ static int same_shape(const gh_tensor *t, const int64_t *shape, size_t rank) {
   return rank == t->rank && (rank == 0 || memcmp(shape, t->shape, rank * sizeof *shape) == 0);
 }
 
-// read_output looks at what the runtime made. For memory of the caller's it
-// proves that the result lies there and has the shape that was expected; else
-// it says where the runtime's own result lies.
-static ort_status *read_output(gh_runtime *r, gh_tensor *t, int *misplaced) {
+// read_output copies what the runtime made into memory of the caller's, or says
+// where it lies. The runtime could write there itself, but for some outputs (one
+// that is an input handed through) it silently does not, and a caller would
+// read what another one left there. The copy costs less than a microsecond.
+static ort_status *read_output(gh_runtime *r, gh_tensor *t, int *misfit) {
   int is_tensor = 0, type = 0;
   const int64_t *shape = NULL;
   size_t rank = 0;
@@ -101,8 +101,10 @@ static ort_status *read_output(gh_runtime *r, gh_tensor *t, int *misplaced) {
     status = r->api.GetTensorMutableData(t->value, &data);
   if (status != NULL) return status;
   if (t->given) {
-    int here = t->bytes == 0 || data == t->data;
-    if (!here || type != t->type || !same_shape(t, shape, rank)) *misplaced = 1;
+    if (type != t->type || !same_shape(t, shape, rank))
+      *misfit = 1;
+    else if (t->bytes > 0)
+      memcpy(t->data, data, t->bytes);
     return NULL;
   }
   t->type = type;
@@ -112,11 +114,11 @@ static ort_status *read_output(gh_runtime *r, gh_tensor *t, int *misplaced) {
   return NULL;
 }
 
-// gh_run makes the values, runs and reads the outputs. Whatever it returns,
-// gh_release must follow, unless no output was left to the runtime: then it
-// has released everything itself, so that a steady run crosses only once.
+// gh_run makes the values, runs and reads the outputs. Where the caller gave
+// memory for every output, or something failed, it has released the values
+// itself, so that a steady run crosses only once; else gh_release must follow.
 ort_status *gh_run(gh_runtime *r, void *session, gh_call *c) {
-  c->misplaced = 0;
+  c->misfit = 0;
   ort_status *status = make_values(r, c);
   if (status == NULL)
     status = r->api.Run(session, c->options, c->in_names, (const void *const *)c->in_values, c->ins, c->out_names,
@@ -125,7 +127,7 @@ ort_status *gh_run(gh_runtime *r, void *session, gh_call *c) {
   for (size_t i = 0; status == NULL && i < c->outs; i++) {
     c->out[i].value = c->out_values[i];
     all_given &= c->out[i].given;
-    status = read_output(r, &c->out[i], &c->misplaced);
+    status = read_output(r, &c->out[i], &c->misfit);
   }
   if (status != NULL || all_given) gh_release(r, c);
   return status;

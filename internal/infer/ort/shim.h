@@ -27,7 +27,7 @@ typedef struct {
   const size_t *offsets;  // strings only: element i lies at data+offsets[i], and so to offsets[i+1]; pinned
   size_t count;           // elements, of a string tensor
   int type;               // the runtime's number
-  int given;              // an output over the caller's memory
+  int given;              // the caller gave memory for the output
   void *value;            // the runtime's value; owned from gh_run to gh_release
 } gh_tensor;
 
@@ -39,7 +39,7 @@ typedef struct {
   const char **in_names, **out_names;
   void **in_values, **out_values;
   void *options;          // owned run options, which carry the terminate flag
-  int misplaced;          // set by gh_run: an output was not written over the caller's memory
+  int misfit;             // set by gh_run: an output has another type or shape than the memory given for it
 } gh_call;
 
 typedef struct {

@@ -6,9 +6,13 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
+
+	"github.com/goshawk-ai/goshawk/test/running"
 )
 
 const (
@@ -26,6 +30,7 @@ type bench struct {
 	options
 	self    string
 	folders map[string]string // of pictures, by their size
+	added   string            // folder of the packages that are not inside the program
 	server  *process
 	url     string
 }
@@ -35,17 +40,23 @@ func newBench(o options) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{options: o, self: self, folders: map[string]string{small: o.photos, large: o.large}}
+	b := &bench{options: o, self: self, folders: map[string]string{
+		small: filepath.Join(o.shared, "images", "photos"), large: filepath.Join(o.shared, "images", "photos-12mp"),
+	}}
 	data, err := os.MkdirTemp("", "goshawk-bench-")
 	if err != nil {
 		return nil, err
 	}
+	b.added = filepath.Join(data, "packages")
 	for _, model := range models[2:] { // the others are inside the program
-		if err := command(o.server, "models", "add", filepath.Join(o.models, model), "--data", data); err != nil {
+		if err := running.WritePackage(o.shared, model, b.packageDir(model)); err != nil {
 			return nil, err
 		}
+		if out, err := exec.Command(o.server, "models", "add", b.packageDir(model), "--data", filepath.Join(data, "data")).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("add %s: %s", model, out)
+		}
 	}
-	if b.server, b.url, err = serve(o.server, data); err != nil {
+	if b.server, b.url, err = serve(o.server, filepath.Join(data, "data")); err != nil {
 		return nil, err
 	}
 	return b, nil
@@ -65,6 +76,53 @@ func serve(program, data string) (*process, string, error) {
 }
 
 func (b *bench) stop() { _ = b.server.stop() }
+
+// packageDir is where the loop finds a model's package.
+func (b *bench) packageDir(model string) string {
+	if slices.Contains(models[2:], model) {
+		return filepath.Join(b.added, model)
+	}
+	return filepath.Join("internal", "registry", "builtin", model)
+}
+
+// all measures what the options ask for.
+func (b *bench) all() (*report, error) {
+	r := &report{options: b.options, began: time.Now()}
+	out, err := exec.Command(b.options.server, "version").Output()
+	if err != nil {
+		return nil, fmt.Errorf("goshawk version: %w", err)
+	}
+	r.versions = "```\n" + string(out) + "```"
+	wanted := func(part string) bool { return b.only == "" || b.only == part }
+	if wanted("start") {
+		if r.start, err = b.startups(b.pairs); err != nil {
+			return nil, err
+		}
+	}
+	if wanted("ratio") {
+		for _, photos := range []string{small, large} {
+			for _, model := range models {
+				s, err := b.measure(model, photos)
+				if err != nil {
+					return nil, err
+				}
+				r.series = append(r.series, s...)
+			}
+		}
+	}
+	if wanted("overload") {
+		if r.overload, err = b.overloads("squeezenet"); err != nil {
+			return nil, err
+		}
+	}
+	if wanted("large") {
+		if r.large, err = b.larges("squeezenet", b.pairs); err != nil {
+			return nil, err
+		}
+	}
+	r.peak, err = b.server.memory("status", "VmHWM")
+	return r, err
+}
 
 func (b *bench) target(model string) *target {
 	return newTarget(b.url + "/v1/predictions?model=" + model)
@@ -92,7 +150,7 @@ func (b *bench) measure(model, photos string) ([]series, error) {
 	if err := r.children(); err != nil {
 		return nil, err
 	}
-	defer func() { _, _ = r.loop.stop(), r.null.stop() }()
+	defer func() { _, _ = r.loop.stop(), r.null.stop() }() // their figures are in
 	for _, c := range concurrencies {
 		r.series = append(r.series, series{Model: model, Photos: photos, Concurrency: c})
 	}
@@ -106,7 +164,7 @@ func (b *bench) measure(model, photos string) ([]series, error) {
 }
 
 func (r *rounds) children() (err error) {
-	dir := filepath.Join(r.models, r.model)
+	dir := r.packageDir(r.model)
 	if r.loop, err = start(r.self, "-library", r.library, "loop", dir, r.folders[r.photos]); err != nil {
 		return err
 	}

@@ -10,25 +10,24 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/goshawk-ai/goshawk/internal/infer/ort"
 )
 
 type options struct {
-	server, library   string
-	photos, large     string
-	models            string // folder of package directories: imagenet, cifar10, squeezenet
-	out               string
-	pairs             int
-	duration          time.Duration
-	only              string
+	server, library string
+	shared          string // folder of test data: models, photos
+	out             string
+	pairs           int
+	duration        time.Duration
+	only            string
 }
 
 func main() {
 	var o options
 	flag.StringVar(&o.server, "server", "bin/goshawk", "the program to measure")
-	flag.StringVar(&o.library, "library", "", "ONNX Runtime; empty looks where the server looks")
-	flag.StringVar(&o.photos, "photos", "", "folder of 500 x 375 photos")
-	flag.StringVar(&o.large, "large", "", "folder of 12-megapixel photos")
-	flag.StringVar(&o.models, "models", "", "folder of package directories")
+	flag.StringVar(&o.library, "library", filepath.Join("lib", "libonnxruntime.so."+ort.Release), "ONNX Runtime, for the loop")
+	flag.StringVar(&o.shared, "shared", filepath.Join("..", "shared"), "folder of the test data")
 	flag.StringVar(&o.out, "out", "docs/benchmarks.md", "report to write")
 	flag.IntVar(&o.pairs, "pairs", 12, "alternating pairs a condition")
 	flag.DurationVar(&o.duration, "duration", 3*time.Second, "of one side of a pair")
@@ -53,7 +52,7 @@ func run(o options, args []string) error {
 		return err
 	}
 	defer b.stop()
-	report, err := b.measure()
+	report, err := b.all()
 	if err != nil {
 		return err
 	}
@@ -78,8 +77,6 @@ func child(o options, args []string) error {
 			return err
 		}
 		return serveLoop(b)
-	case args[0] == "entropy" && len(args) == 2:
-		return nil
 	}
 	return fmt.Errorf("unknown command %q", args)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -23,14 +24,15 @@ type bare struct {
 	decoder  *picture.Decoder
 	session  infer.Session
 	binding  *model.Binding
+	labels   []model.Label
 	pictures [][]byte
 }
 
 // bareLane is what one thread needs.
 type bareLane struct {
-	image    picture.Image
-	scratch  picture.Scratch
-	in, out  []*tensor.Tensor
+	image   picture.Image
+	scratch picture.Scratch
+	in, out []*tensor.Tensor
 }
 
 func newBare(library, dir string, pictures [][]byte) (*bare, error) {
@@ -42,7 +44,7 @@ func newBare(library, dir string, pictures [][]byte) (*bare, error) {
 	if err != nil {
 		return nil, err
 	}
-	onnx, err := pkg.Model()
+	onnx, err := os.ReadFile(filepath.Join(dir, pkg.Manifest.Model))
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +60,7 @@ func newBare(library, dir string, pictures [][]byte) (*bare, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bare{decoder, session, binding, pictures}, nil
+	return &bare{decoder, session, binding, pkg.Labels, pictures}, nil
 }
 
 func (b *bare) lane() (*bareLane, error) {
@@ -68,7 +70,7 @@ func (b *bare) lane() (*bareLane, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := tensor.New(b.binding.Logits.Name, b.binding.Logits.Type, []int64{1, int64(b.binding.Classes)}, 1<<30)
+	out, err := tensor.New(b.binding.Logits.Name, b.binding.Logits.Type, []int64{1, int64(len(b.labels))}, 1<<30)
 	if err != nil {
 		return nil, err
 	}

@@ -8,11 +8,11 @@ import (
 
 // overload is what one round at twice the capacity showed.
 type overload struct {
-	Peak     float64 // pictures a second, closed load of 8
-	Goodput  float64 // answers within a second, a second, at twice the peak
-	Next     time.Duration
-	Refused  int
-	Offered  int
+	Peak    float64 // pictures a second, closed load of 8
+	Goodput float64 // answers within a second, a second, at twice the peak
+	Next    time.Duration
+	Refused int
+	Offered int
 }
 
 // overloads offers Poisson arrivals at twice the peak that was measured just
