@@ -74,12 +74,15 @@ func (c *core) wait(now time.Time) time.Duration {
 	return left / time.Duration(c.lanes)
 }
 
-// arrive queues the request, or gives the wait for which it is refused.
-func (c *core) arrive(it *item, now time.Time) (refused bool, wait time.Duration) {
-	wait = c.wait(now)
-	if wait > c.maxWait || c.length >= c.places {
-		return true, wait
-	}
+// full says whether a request that arrives now is one too many, and what it
+// would wait.
+func (c *core) full(now time.Time) (bool, time.Duration) {
+	wait := c.wait(now)
+	return wait > c.maxWait || c.length >= c.places, wait
+}
+
+// arrive queues a request.
+func (c *core) arrive(it *item, now time.Time) {
 	it.arrived, it.predicted, it.queued = now, c.cost(it.key), true
 	it.prev, it.next = c.tail, nil
 	if c.tail != nil {
@@ -90,7 +93,6 @@ func (c *core) arrive(it *item, now time.Time) (refused bool, wait time.Duration
 	c.tail = it
 	c.length++
 	c.backlog += it.predicted
-	return false, wait
 }
 
 // leave takes a queued request out, wherever it stands.
@@ -133,8 +135,15 @@ func (c *core) begin(lane int, now time.Time) *item {
 }
 
 // stale gives the oldest request when it has waited longer than anybody should.
-func (c *core) stale(now time.Time) *item {
-	if c.head != nil && now.Sub(c.head.arrived) > c.maxWait {
+func (c *core) stale(now time.Time) *item { return c.olderThan(c.maxWait, now) }
+
+// ruin gives the request that makes room for a new one when the queue is full:
+// the oldest, once it has waited so long that the newest are served first. It
+// would wait in vain. Nil means that the new one is refused.
+func (c *core) ruin(now time.Time) *item { return c.olderThan(c.fair, now) }
+
+func (c *core) olderThan(age time.Duration, now time.Time) *item {
+	if c.head != nil && now.Sub(c.head.arrived) > age {
 		return c.head
 	}
 	return nil

@@ -21,7 +21,8 @@ func TestPredictedWaitRefusesAndNotPlaces(t *testing.T) {
 	c.costs[slow], c.costs[quick] = 500*time.Millisecond, time.Millisecond
 	accepted := 0
 	for range 20 {
-		if refused, _ := c.arrive(&item{key: slow}, at(0)); !refused {
+		if full, _ := c.full(at(0)); !full {
+			c.arrive(&item{key: slow}, at(0))
 			accepted++
 		}
 	}
@@ -32,9 +33,10 @@ func TestPredictedWaitRefusesAndNotPlaces(t *testing.T) {
 	c = testCore(2)
 	c.costs[quick] = time.Millisecond
 	for i := range 1000 {
-		if refused, wait := c.arrive(&item{key: quick}, at(0)); refused {
+		if full, wait := c.full(at(0)); full {
 			t.Fatalf("quick request %d was refused at a wait of %v", i, wait)
 		}
+		c.arrive(&item{key: quick}, at(0))
 	}
 }
 
@@ -57,6 +59,18 @@ func TestOldestFirstUntilSomebodyWaitsTooLong(t *testing.T) {
 	}
 	if got := c.stale(at(1011)); got != second {
 		t.Fatal("who waited longer than the bound is turned away")
+	}
+}
+
+func TestUnderOverloadTheOldestMakesRoom(t *testing.T) {
+	c := testCore(1)
+	old := &item{}
+	c.arrive(old, at(0))
+	if c.ruin(at(200)) != nil {
+		t.Fatal("a burst refuses the newest: who waited 200 ms still has a chance")
+	}
+	if c.ruin(at(201)) != old {
+		t.Fatal("once the newest are served first, the oldest waits in vain and makes room")
 	}
 }
 
@@ -94,7 +108,8 @@ func TestCoreKeepsItsBooks(t *testing.T) {
 			switch rapid.IntRange(0, 3).Draw(t, "event") {
 			case 0:
 				it := &item{key: Key{Size: uint8(rapid.IntRange(0, 2).Draw(t, "size"))}}
-				if refused, _ := c.arrive(it, at(now)); !refused {
+				if full, _ := c.full(at(now)); !full {
+					c.arrive(it, at(now))
 					queue = append(queue, it)
 				}
 			case 1:

@@ -95,16 +95,6 @@ func (s *Scheduler) Queued() int {
 	return s.core.length
 }
 
-// Check refuses, as Do would, before anything was spent on the request.
-func (s *Scheduler) Check() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if wait := s.core.wait(time.Now()); wait > s.core.maxWait || s.core.length >= s.core.places {
-		return overloaded(wait)
-	}
-	return nil
-}
-
 // Forget drops what was learnt of an unloaded model's costs.
 func (s *Scheduler) Forget(model string) {
 	s.mu.Lock()
@@ -156,9 +146,14 @@ func (s *Scheduler) enter(t *ticket) error {
 		return ErrClosed
 	}
 	now := time.Now()
-	if refused, wait := s.core.arrive(&t.item, now); refused {
-		return overloaded(wait)
+	for full, wait := s.core.full(now); full; full, wait = s.core.full(now) {
+		old := s.core.ruin(now)
+		if old == nil {
+			return overloaded(wait)
+		}
+		s.turnAway(old, now.Sub(old.arrived))
 	}
+	s.core.arrive(&t.item, now)
 	if n := len(s.idle); n > 0 {
 		l := s.idle[n-1]
 		s.idle = s.idle[:n-1]
@@ -167,6 +162,14 @@ func (s *Scheduler) enter(t *ticket) error {
 		l.work <- next // never blocks: an idle lane's channel is empty
 	}
 	return nil
+}
+
+// turnAway ends a queued request without having done it. s.mu is held.
+func (s *Scheduler) turnAway(it *item, waited time.Duration) {
+	s.core.leave(it)
+	it.owner.err = problem.Overloaded.New("after %.1f s in the queue there was still no free core for this; try again later", waited.Seconds()).
+		With("retry_after_seconds", retryAfter(waited))
+	it.owner.ready <- struct{}{}
 }
 
 // withdraw takes a ticket out of the queue; false when a lane has it already.
@@ -216,9 +219,7 @@ func (s *Scheduler) turn(l *lane, failed bool) *ticket {
 	now := time.Now()
 	s.core.end(l.id, now, failed)
 	for it := s.core.stale(now); it != nil; it = s.core.stale(now) {
-		s.core.leave(it)
-		it.owner.err = overloaded(s.core.wait(now))
-		it.owner.ready <- struct{}{}
+		s.turnAway(it, now.Sub(it.arrived))
 	}
 	if it := s.core.begin(l.id, now); it != nil {
 		it.owner.wait = now.Sub(it.arrived)
@@ -247,7 +248,8 @@ func (s *Scheduler) Close() {
 }
 
 func overloaded(wait time.Duration) error {
-	seconds := int(math.Ceil(max(wait.Seconds(), 1)))
 	return problem.Overloaded.New("more work is waiting than can be done in time (about %.1f s); try again later", wait.Seconds()).
-		With("retry_after_seconds", seconds)
+		With("retry_after_seconds", retryAfter(wait))
 }
+
+func retryAfter(wait time.Duration) int { return int(math.Ceil(max(wait.Seconds(), 1))) }

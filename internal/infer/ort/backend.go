@@ -1,0 +1,195 @@
+//go:build cgo && (linux || darwin)
+
+package ort
+
+/*
+#cgo linux LDFLAGS: -ldl
+#cgo CFLAGS: -O2 -Wall
+#include <stdlib.h>
+#include "shim.h"
+*/
+import "C"
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"unsafe"
+
+	"github.com/goshawk-ai/goshawk/internal/infer"
+)
+
+// Backend is ONNX Runtime, opened. There can be one at a time in a process,
+// because the runtime keeps one environment, and with it one memory cap, a
+// process.
+type Backend struct {
+	version string
+	library string
+	rt      *C.gh_runtime // made by Open, freed by Close
+
+	mu      sync.Mutex
+	open    int // sessions, and loads that are under way
+	closed  bool
+	janitor *janitor // used under mu
+}
+
+var _ infer.Backend = (*Backend)(nil)
+
+// Open finds the library, loads it and makes its environment, with telemetry
+// off and memory capped.
+func Open(o LibraryOptions) (*Backend, error) {
+	path, forget, err := locate(o)
+	if err != nil {
+		return nil, err
+	}
+	defer forget()
+	rt, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	b := &Backend{version: C.GoString(rt.version), library: path, rt: rt}
+	if err := b.start(cmp.Or(o.MemoryCap, DefaultMemoryCap)); err != nil {
+		C.gh_close(rt)
+		return nil, fmt.Errorf("start ONNX Runtime: %w", err)
+	}
+	return b, nil
+}
+
+func (b *Backend) start(memoryCap int64) error {
+	err := b.check(C.gh_start(b.rt, C.int64_t(memoryCap)))
+	if err == nil {
+		b.janitor, err = newJanitor(b)
+	}
+	return err
+}
+
+// check turns a status of something other than a load or a run into an error.
+func (b *Backend) check(status unsafe.Pointer) error {
+	if status == nil {
+		return nil
+	}
+	return statusError(b.rt, status, infer.Failed)
+}
+
+// open loads the library and reads its function table.
+func open(path string) (*C.gh_runtime, error) {
+	name := C.CString(path)
+	defer C.free(unsafe.Pointer(name))
+	var why [512]C.char
+	rt := C.gh_open(name, &why[0], C.size_t(len(why)))
+	if rt == nil {
+		return nil, fmt.Errorf("open ONNX Runtime from %q: %s", path, clean(C.GoString(&why[0])))
+	}
+	return rt, nil
+}
+
+// Name is "onnxruntime".
+func (b *Backend) Name() string { return "onnxruntime" }
+
+// Version is the library's own: "1.30.0".
+func (b *Backend) Version() string { return b.version }
+
+// Library is the path that the library was opened from.
+func (b *Backend) Library() string { return b.library }
+
+// enter counts a user of the runtime, so that Close cannot pull it away.
+func (b *Backend) enter() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return errClosed
+	}
+	b.open++
+	return nil
+}
+
+func (b *Backend) leave() {
+	b.mu.Lock()
+	b.open--
+	b.mu.Unlock()
+}
+
+var errClosed = errors.New("ONNX Runtime was closed")
+
+// Close ends the environment. It fails while a session is open.
+func (b *Backend) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.closed:
+		return nil
+	case b.open > 0:
+		return fmt.Errorf("close ONNX Runtime: %d models are still loaded", b.open)
+	}
+	b.closed = true
+	b.janitor.unload()
+	b.janitor = nil
+	C.gh_close(b.rt)
+	b.rt = nil
+	return nil
+}
+
+// Load makes a session. When ctx ends the runtime is asked to give up, which it
+// does between steps of its own: a graph that keeps it in one step goes on.
+func (b *Backend) Load(ctx context.Context, model []byte, o infer.Options) (infer.Session, error) {
+	if len(model) == 0 {
+		return nil, &infer.Error{Code: infer.InvalidFile, Message: "the model file is empty"}
+	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	if err := b.enter(); err != nil {
+		return nil, err
+	}
+	native, err := b.load(ctx, model, o)
+	if err != nil {
+		b.leave()
+		return nil, err
+	}
+	s, err := newSession(b, native)
+	if err != nil {
+		C.gh_unload(b.rt, native)
+		b.leave()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (b *Backend) load(ctx context.Context, model []byte, o infer.Options) (unsafe.Pointer, error) {
+	var options unsafe.Pointer
+	raw := C.int(0)
+	if o.Raw {
+		raw = 1
+	}
+	if status := C.gh_options_new(b.rt, C.int(max(1, o.IntraThreads)), raw, &options); status != nil {
+		return nil, statusError(b.rt, status, infer.Failed)
+	}
+	defer C.gh_options_free(b.rt, options)
+
+	var mu sync.Mutex
+	loading := true
+	stop := context.AfterFunc(ctx, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if loading { // else options may be gone
+			C.gh_options_cancel(b.rt, options)
+		}
+	})
+	var native unsafe.Pointer
+	// model is read during the call only: the runtime parses it into its own memory.
+	status := C.gh_load(b.rt, unsafe.Pointer(unsafe.SliceData(model)), C.size_t(len(model)), options, &native)
+	stop()
+	mu.Lock()
+	loading = false
+	mu.Unlock()
+	if status != nil {
+		err := statusError(b.rt, status, infer.InvalidFile)
+		if cause := context.Cause(ctx); cause != nil {
+			return nil, cause
+		}
+		return nil, err
+	}
+	return native, nil
+}

@@ -1,0 +1,9 @@
+//go:build !dist
+
+package ort
+
+// locate gives the path to open. forget may be called once it is open.
+func locate(o LibraryOptions) (path string, forget func(), err error) {
+	path, err = Find(o.Path)
+	return path, func() {}, err
+}

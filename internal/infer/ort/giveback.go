@@ -1,0 +1,81 @@
+//go:build cgo && (linux || darwin)
+
+package ort
+
+/*
+#include "shim.h"
+*/
+import "C"
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/goshawk-ai/goshawk/internal/infer"
+	"github.com/goshawk-ai/goshawk/internal/tensor"
+)
+
+// smallest is a model that hands one float through ("x" to "y"). The runtime
+// shrinks its arena only at the end of a run, so giving memory back when a
+// model has gone needs a run of something that stays.
+//
+//nolint:gochecknoglobals // a constant
+var smallest = []byte("\x08\x08" + // ir_version 8
+	"\x3a\x2f" + // graph, 47 bytes
+	"\x0a\x10\x0a\x01x\x12\x01y\x22\x08Identity" + // node: x -> Identity -> y
+	"\x12\x01g" + // name
+	"\x5a\x0b\x0a\x01x\x12\x06\x0a\x04\x08\x01\x12\x00" + // input x, float, rank 0
+	"\x62\x0b\x0a\x01y\x12\x06\x0a\x04\x08\x01\x12\x00" + // output y, the same
+	"\x42\x02\x10\x11") // opset_import 17
+
+// janitor is the session whose runs make the arena give back what no model uses.
+type janitor struct {
+	*session
+	x, y *tensor.Tensor
+}
+
+// newJanitor is not counted among the backend's users: it lives as long as it.
+func newJanitor(b *Backend) (*janitor, error) {
+	native, err := b.load(context.Background(), smallest, infer.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("load the model that shrinks the arena: %w", err)
+	}
+	s, err := newSession(b, native)
+	if err != nil {
+		C.gh_unload(b.rt, native)
+		return nil, err
+	}
+	c, err := newCall(s)
+	if err == nil {
+		s.free = []*call{c} // the only one: runs are made one at a time
+		err = b.check(C.gh_shrink(b.rt, c.c))
+	}
+	if err != nil {
+		s.unload()
+		return nil, err
+	}
+	scalar := func(name string) *tensor.Tensor {
+		return &tensor.Tensor{Name: name, Type: tensor.Float32, Data: tensor.Aligned(4)}
+	}
+	return &janitor{session: s, x: scalar("x"), y: scalar("y")}, nil
+}
+
+// giveBack returns the arena's unused regions to the C library, and the C
+// library's free memory to the system. One without the other leaves hundreds of
+// megabytes behind (docs/adr/0002-memory-cap.md has the figures).
+func (b *Backend) giveBack() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.shrink()
+	trim()
+}
+
+// shrink needs b.mu. A failure costs memory, not answers, and the next one
+// makes up for it.
+func (b *Backend) shrink() {
+	if b.janitor != nil {
+		_ = b.janitor.Run(context.Background(), []*tensor.Tensor{b.janitor.x}, []*tensor.Tensor{b.janitor.y})
+	}
+}
+
+func trim() { C.gh_trim() }

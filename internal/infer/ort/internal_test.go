@@ -1,0 +1,53 @@
+//go:build cgo && (linux || darwin)
+
+package ort
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// root is the repository's own folder.
+func root(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+	}
+	t.Fatal("no go.mod above the package")
+	return ""
+}
+
+// openForTest opens a backend of the test's own; a test process that does so
+// must not use orttest, since there is one backend a process.
+func openForTest(t *testing.T, o LibraryOptions) *Backend {
+	t.Helper()
+	if o.Path = os.Getenv(Variable); o.Path == "" {
+		o.Path = filepath.Join(root(t), "lib", fileName())
+	}
+	b, err := Open(o)
+	if err != nil {
+		t.Fatalf("%v ('make lib' fetches the library)", err)
+	}
+	return b
+}
+
+// readShared reads a file of the test data beside the repository.
+func readShared(t *testing.T, name string) []byte {
+	t.Helper()
+	shared := os.Getenv("GOSHAWKTEST_SHARED")
+	if shared == "" {
+		shared = filepath.Join(root(t), "..", "shared")
+	}
+	data, err := os.ReadFile(filepath.Join(shared, name))
+	if err != nil {
+		t.Fatalf("the test data is missing: %v", err)
+	}
+	return data
+}

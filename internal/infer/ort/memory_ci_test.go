@@ -1,0 +1,161 @@
+//go:build ci && cgo && linux
+
+package ort
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/goshawk-ai/goshawk/internal/infer"
+	"github.com/goshawk-ai/goshawk/internal/tensor"
+)
+
+// memoryCase is what one child process measures, as GOSHAWKTEST_MEMORY says it:
+// "model cap-in-bytes give-back".
+const memoryCase = "GOSHAWKTEST_MEMORY"
+
+// TestMemoryIsGivenBack loads, runs and unloads models over and over. Each case
+// has a process of its own, whose memory nothing else has touched. The rows
+// without "both" are what docs/adr/0002-memory-cap.md compares with.
+//
+//	go test -tags ci -run TestMemoryIsGivenBack -v ./internal/infer/ort
+func TestMemoryIsGivenBack(t *testing.T) {
+	for _, model := range []string{"cifar10-resnet20", "squeezenet1.1", "mobilenetv2-w8"} {
+		for _, limit := range []string{"1000000000", "-1"} {
+			for _, way := range []string{"none", "shrink", "trim", "both"} {
+				row := memoryOf(t, model, limit, way)
+				t.Logf("%-16s cap %-10s %-6s %s", model, limit, way, row)
+				if way == "both" && row.left() > 24_000 {
+					t.Errorf("after 300 rounds of %s %d KB more are held than before the first: an unloaded model must give its memory back", model, row.left())
+				}
+			}
+		}
+	}
+}
+
+// row is what a child printed, in KB of resident memory.
+type row struct{ base, at100, at300, peak int64 }
+
+func (r row) left() int64 { return r.at300 - r.base }
+
+func (r row) String() string {
+	return fmt.Sprintf("before %d KB, after 100 rounds %d, after 300 %d (%+.1f a round), peak %d",
+		r.base, r.at100, r.at300, float64(r.at300-r.at100)/200, r.peak)
+}
+
+func memoryOf(t *testing.T, model, limit, way string) row {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestMemoryChild$", "-test.v")
+	cmd.Env = append(os.Environ(), memoryCase+"="+model+" "+limit+" "+way)
+	out, err := cmd.CombinedOutput()
+	_, figures, found := strings.Cut(string(out), "FIGURES ")
+	var r row
+	if _, scan := fmt.Sscan(figures, &r.base, &r.at100, &r.at300, &r.peak); err != nil || !found || scan != nil {
+		t.Fatalf("the child that measures %s failed: %v\n%s", model, err, out)
+	}
+	return r
+}
+
+// TestMemoryChild does nothing unless TestMemoryIsGivenBack started it.
+func TestMemoryChild(t *testing.T) {
+	model, rest, _ := strings.Cut(os.Getenv(memoryCase), " ")
+	limit, way, found := strings.Cut(rest, " ")
+	if !found {
+		return
+	}
+	memoryCap, err := strconv.ParseInt(limit, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := openForTest(t, LibraryOptions{MemoryCap: memoryCap})
+	data := readShared(t, filepath.Join("models", model+".onnx"))
+	var r row
+	settled := func() int64 {
+		debug.FreeOSMemory() // Go's own garbage is not the question
+		return resident(t)
+	}
+	in, out := batches(t, b, data)
+	r.base = settled()
+	for i := range 300 {
+		s := loadRaw(t, b, data)
+		for _, k := range []int{0, i % len(in)} {
+			if err := s.Run(t.Context(), in[k:k+1], out[k:k+1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.peak = max(r.peak, resident(t))
+		closeBy(b, s, way)
+		if i == 99 {
+			r.at100 = settled()
+		}
+	}
+	r.at300 = settled()
+	fmt.Println("FIGURES", r.base, r.at100, r.at300, r.peak)
+}
+
+// batches makes inputs and outputs of 1 to 8 pictures.
+func batches(t *testing.T, b *Backend, data []byte) (in, out []*tensor.Tensor) {
+	t.Helper()
+	s := loadRaw(t, b, data)
+	size, classes := s.Inputs()[0].Shape[2], s.Outputs()[0].Shape[1]
+	closeBy(b, s, "both")
+	for n := range int64(8) {
+		x, err := tensor.New("input", tensor.Float32, []int64{n + 1, 3, size, size}, 1<<30)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, err := tensor.New("logits", tensor.Float32, []int64{n + 1, classes}, 1<<30)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, out = append(in, x), append(out, y)
+	}
+	return in, out
+}
+
+func loadRaw(t *testing.T, b *Backend, data []byte) *session {
+	t.Helper()
+	s, err := b.Load(t.Context(), data, infer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.(*session)
+}
+
+// closeBy is session.Close with only a part of giveBack.
+func closeBy(b *Backend, s *session, way string) {
+	s.shut()
+	s.unload()
+	b.mu.Lock()
+	if way == "shrink" || way == "both" {
+		b.shrink()
+	}
+	if way == "trim" || way == "both" {
+		trim()
+	}
+	b.mu.Unlock()
+	b.leave()
+}
+
+// resident is the process's resident memory in KB.
+func resident(t *testing.T) int64 {
+	t.Helper()
+	data, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(data), "\n")
+	i := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "RssAnon:") })
+	kb, err := strconv.ParseInt(strings.Fields(lines[i])[1], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kb
+}
