@@ -42,7 +42,7 @@ dist: lib
 	@scripts/dist.sh "$(VERSION)" "$(BUILD)"
 
 bench: build # wants the test data beside the checkout, or SHARED=DIR
-	go run ./bench -server bin/goshawk -photos "$(SHARED)/images/photos" -large "$(SHARED)/images/photos-12mp" -models "$(SHARED)/models"
+	go run ./bench -server bin/goshawk -shared "$(SHARED)"
 
 docs: need
 	go run ./cmd/goshawk reference docs/reference
