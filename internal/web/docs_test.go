@@ -97,6 +97,7 @@ func TestDocsOfOurOwnSpecification(t *testing.T) {
 	for _, link := range regexp.MustCompile(`href="#([^"]*)"`).FindAllStringSubmatch(page, -1) {
 		wants(t, page, `id="`+link[1]+`"`)
 	}
+	wants(t, page, `<a href="/errors/not-a-picture"><code>not-a-picture</code></a>`, "with a header: one row a")
 	if strings.Contains(page, "$ref") {
 		t.Error("a reference was left unresolved")
 	}
