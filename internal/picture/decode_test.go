@@ -160,7 +160,7 @@ func TestInspectLimitsAreInclusive(t *testing.T) {
 // the budget that admits pictures rests on it.
 func TestCostIsNeverLessThanAllocated(t *testing.T) {
 	gray := func(w, h int) pngFile { return grayPNG(w, h) }
-	deep := pngFile{w: 1000, h: 999, depth: 16, color: pngRGBA, sample: spread}
+	deep := pngFile{w: 401, h: 299, depth: 16, color: pngRGBA, sample: spread}
 	woven := deep
 	woven.interlaced = true
 	ycc, gris := []byte{0x22, 0x11, 0x11}, []byte{0x11}
