@@ -24,7 +24,7 @@ func TestOneBackendAtATime(t *testing.T) {
 	if second, err := Open(LibraryOptions{Path: first.Library()}); err == nil || !strings.Contains(err.Error(), "open already") {
 		t.Fatalf("a second Open gave %v, %v; want an error that says that it is open already", second, err)
 	}
-	s := loadRaw(t, first, smallest)
+	s := loadRaw(t, first, []byte(smallest))
 	if err := first.Close(); err == nil || !strings.Contains(err.Error(), "1 models are still loaded") {
 		t.Errorf("closing under a loaded model gave %v, want a refusal", err)
 	}
@@ -36,7 +36,7 @@ func TestOneBackendAtATime(t *testing.T) {
 			t.Errorf("close: %v", err)
 		}
 	}
-	if _, err := first.Load(t.Context(), smallest, infer.Options{}); err == nil {
+	if _, err := first.Load(t.Context(), []byte(smallest), infer.Options{}); err == nil {
 		t.Error("a closed backend loaded a model")
 	}
 	again := openForTest(t, LibraryOptions{})

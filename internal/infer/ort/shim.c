@@ -121,6 +121,7 @@ static ort_status *set_options(gh_runtime *r, void *options, int threads, int ra
       {"session.inter_op.allow_spinning", "0"},
       // Else the bytes could be the runtime's own format, which it trusts.
       {"session.load_model_format", "ONNX"},
+      // Else weights "in another file" are read from the working directory.
       {"session.model_external_initializers_file_folder_path", "/dev/null/none"},
   };
   TRY(r->api.SetSessionExecutionMode(options, SEQUENTIAL));

@@ -63,7 +63,7 @@ func openUnpacked(t *testing.T, way string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := loadRaw(t, b, smallest)
+	s := loadRaw(t, b, []byte(smallest))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
