@@ -53,8 +53,15 @@ func hasProse(doc *ast.CommentGroup) bool { return strings.TrimSpace(doc.Text())
 // TestForbiddenCalls: what makes a package's import, or a test's result, depend on something unseen.
 func TestForbiddenCalls(t *testing.T) {
 	for _, f := range goFiles(t) {
+		polls := map[ast.Node]bool{}
 		ast.Inspect(f.ast, func(n ast.Node) bool {
 			switch n := n.(type) {
+			case *ast.ForStmt: // for deadline := …; !condition; time.Sleep(…): what has no event to wait for is polled
+				if post, ok := n.Post.(*ast.ExprStmt); ok && n.Init != nil && n.Cond != nil {
+					if call, ok := post.X.(*ast.CallExpr); ok {
+						polls[call.Fun] = true
+					}
+				}
 			case *ast.FuncDecl:
 				if n.Name.Name == "init" && n.Recv == nil && !f.test {
 					t.Errorf("%s has an init(); the import list would become behaviour", f.name)
@@ -65,7 +72,7 @@ func TestForbiddenCalls(t *testing.T) {
 				case owner == nil || !f.test:
 				case slices.Contains([]string{"Skip", "Skipf", "SkipNow"}, n.Sel.Name) && slices.Contains([]string{"t", "b", "f", "tb"}, owner.Name):
 					t.Errorf("%s skips a test; a part that is missing fails it, behind the build tag ci where make test has none", f.name)
-				case owner.Name == "time" && n.Sel.Name == "Sleep":
+				case owner.Name == "time" && n.Sel.Name == "Sleep" && !polls[n]:
 					t.Errorf("%s sleeps; wait for a condition with a deadline", f.name)
 				}
 			}
@@ -94,7 +101,8 @@ func TestNothingOfThisMachine(t *testing.T) {
 			}
 		}
 		for _, p := range paths {
-			if i := bytes.Index(data, []byte(p)); i >= 0 && !continuesPath(data, i) {
+			hostile := strings.HasSuffix(name, "_test.go") && p == paths[3] // a path that an archive tries to reach
+			if i := bytes.Index(data, []byte(p)); i >= 0 && !hostile && !continuesPath(data, i) {
 				t.Errorf("%s holds a path of one machine: %.40q", name, data[i:])
 			}
 		}
