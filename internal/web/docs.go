@@ -168,7 +168,7 @@ func (d *document) parameterField(p parameter) field {
 }
 
 func (d *document) bodies(content ordered[mediaType]) []bodyView {
-	var out []bodyView
+	out := make([]bodyView, 0, len(content))
 	for _, e := range content {
 		b := bodyView{MediaType: e.Key}
 		if e.Value.Schema != nil {

@@ -49,10 +49,12 @@ func prose(text string) []block {
 			flush()
 		case isItem:
 			flush()
+			whole := []string{item}
 			for i+1 < len(lines) && continues(lines[i+1]) {
 				i++
-				item += " " + strings.TrimSpace(lines[i])
+				whole = append(whole, strings.TrimSpace(lines[i]))
 			}
+			item = strings.Join(whole, " ")
 			if last := len(out) - 1; last >= 0 && out[last].Items != nil {
 				out[last].Items = append(out[last].Items, spans(item))
 			} else {
