@@ -20,7 +20,7 @@ BUILD = go build -trimpath $(VCS) -ldflags "-X main.release=$(VERSION)"
 .PHONY: run build lib test dist bench lint docs clean need
 
 run: build
-	@scripts/run.sh "$(LISTEN)" "$(DATA)"
+	@exec scripts/run.sh "$(LISTEN)" "$(DATA)"
 
 build: lib
 	@scripts/modules.sh ./cmd/goshawk
@@ -42,7 +42,7 @@ dist: lib
 	@scripts/dist.sh "$(VERSION)" "$(BUILD)"
 
 bench: build # wants the test data beside the checkout, or SHARED=DIR
-	go run ./bench -server bin/goshawk -photos "$(SHARED)/images/photos" -large "$(SHARED)/images/photos-12mp" -models "$(SHARED)/models"
+	go run ./bench -shared "$(SHARED)"
 
 docs: need
 	go run ./cmd/goshawk reference docs/reference
