@@ -42,7 +42,7 @@ dist: lib
 	@scripts/dist.sh "$(VERSION)" "$(BUILD)"
 
 bench: build # wants the test data beside the checkout, or SHARED=DIR
-	go run ./bench -shared "$(SHARED)"
+	go run ./bench -server bin/goshawk -shared "$(SHARED)"
 
 docs: need
 	go run ./cmd/goshawk reference docs/reference

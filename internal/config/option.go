@@ -131,7 +131,7 @@ func Options() []Option {
 			field: func(c *Config) Value { return &size{&c.Memory.Runtime} },
 		},
 		{
-			Key: "queue.max_wait", Default: "1s", Scope: Serve,
+			Key: "queue.max_wait", Default: "2s", Scope: Serve,
 			Help:  "longest predicted wait for a free core; a request that would wait longer is refused at once",
 			field: func(c *Config) Value { return &duration{&c.QueueMaxWait} },
 		},

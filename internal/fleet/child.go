@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/goshawk-ai/goshawk/internal/infer/ort"
 )
 
 // What is kept of a child's outputs; the rest is read and dropped, so that it
@@ -72,7 +74,7 @@ func runChild(ctx context.Context, program []string, dir string, input []byte, w
 // a stranger's model must not be able to read.
 func childEnvironment() []string {
 	env := []string{"LANG=C", "ORT_DISABLE_TELEMETRY=1", "GOTRACEBACK=none"}
-	for _, name := range []string{"LD_LIBRARY_PATH", "TMPDIR"} {
+	for _, name := range []string{"LD_LIBRARY_PATH", "TMPDIR", ort.Variable} {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)
 		}

@@ -32,6 +32,8 @@ func TestADeathBecomesASentence(t *testing.T) {
 		{"abort", []string{"die", strconv.Itoa(int(syscall.SIGABRT))}, "the runtime died with SIGABRT"},
 		{"processor time", []string{"die-at-once", "XCPU"}, "running the model on a test picture took more than 1s of processor time"},
 		{"the system's killer", []string{"die-at-once", "KILL"}, "the system killed the check while it was running the model on a test picture, most likely for want of memory (it may use 64MB)"},
+		{"it eats all memory", []string{"eat"}, "running the model on a test picture needs more than 64MB of memory"},
+		{"it spins", []string{"spin"}, "running the model on a test picture took more than 1s of processor time"},
 		{"C++ has no memory", []string{"say", "terminate called after throwing an instance of 'std::bad_alloc'"}, "running the model on a test picture needs more than 64MB of memory"},
 		{"Go has no memory", []string{"say", "fatal error: runtime: cannot allocate memory"}, "running the model on a test picture needs more than 64MB of memory"},
 		{"it just exits", []string{"say", "bye"}, "the check ended without an answer (exit status 2) while running the model on a test picture"},
@@ -117,9 +119,19 @@ func TestTheChildSeesNoSecrets(t *testing.T) {
 	}
 	for _, v := range r.Warnings {
 		name, _, _ := strings.Cut(v, "=")
-		if !slices.Contains([]string{"LANG", "ORT_DISABLE_TELEMETRY", "GOTRACEBACK", "LD_LIBRARY_PATH", "TMPDIR", "PWD"}, name) {
+		if !slices.Contains([]string{"LANG", "ORT_DISABLE_TELEMETRY", "GOTRACEBACK", "LD_LIBRARY_PATH", "TMPDIR", "PWD", "GOSHAWK_ONNXRUNTIME_LIBRARY"}, name) {
 			t.Errorf("the child sees %s: nothing of the server's environment is a model's business", name)
 		}
+	}
+}
+
+func TestTheChildWritesNoFiles(t *testing.T) {
+	r, err := (&fleet.Checker{Program: player("write")}).Check(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Accepted {
+		t.Error("the child wrote a file; whatever a model makes the runtime do must leave no trace on disk")
 	}
 }
 

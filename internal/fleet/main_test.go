@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 	"github.com/goshawk-ai/goshawk/internal/fleet/fleettest"
@@ -49,6 +51,20 @@ func play(part string, args []string) {
 			fmt.Println(strings.Repeat("no message at all ", 100))
 			fmt.Fprintln(os.Stderr, strings.Repeat("nor here ", 100))
 		}
+	case "eat": // memory, as a runtime does that knows no cap of its own
+		_ = fleet.Restrict(fleet.Limits{Memory: 64e6, CPU: time.Minute})
+		for hoard := [][]byte{}; ; {
+			hoard = append(hoard, bytes.Repeat([]byte{1}, 1<<20))
+			_ = hoard
+		}
+	case "spin":
+		_ = fleet.Restrict(fleet.Limits{Memory: 64e6, CPU: time.Second})
+		for n := 0; ; n++ {
+			_ = n
+		}
+	case "write": // a file, which a model's check has no business to do
+		_ = fleet.Restrict(fleet.Limits{Memory: 64e6, CPU: time.Minute})
+		report(fleet.Report{Accepted: os.WriteFile("left-behind", []byte("x"), 0o600) == nil})
 	case "look": // what a child can see of its parent
 		dir, _ := os.Getwd()
 		report(fleet.Report{Accepted: true, Name: dir, Warnings: os.Environ()})

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/goshawk-ai/goshawk/internal/access"
 	"github.com/goshawk-ai/goshawk/internal/httpapi"
 	"github.com/goshawk-ai/goshawk/internal/predict"
 	"github.com/goshawk-ai/goshawk/internal/schedule"
@@ -354,5 +356,48 @@ func TestGiantBodies(t *testing.T) {
 	got := g.do("POST", "/v1/predictions", map[string]string{"Content-Type": contentType}, bytes.NewReader([]byte(body)))
 	if len(got.document(t).Results) != 8 {
 		t.Errorf("got %.200s", got.body)
+	}
+}
+
+func TestHTTP2(t *testing.T) {
+	budget := schedule.NewBudget(64 << 20)
+	h := httpapi.New(httpapi.Options{
+		Predictor: &fake{}, Models: shelf{}, Access: access.New(access.Options{Loopback: true}), Budget: budget,
+		Limits: httpapi.Limits{Grace: time.Second},
+	})
+	server := httptest.NewUnstartedServer(h)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	for name, c := range map[string]struct {
+		contentType string
+		body        io.Reader
+		status      int
+	}{
+		"raw":       {"image/png", strings.NewReader(picture + strings.Repeat("x", 3_000_000)), 200},
+		"unknown":   {"image/png", chunked(picture + strings.Repeat("x", 3_000_000)), 200},
+		"too large": {"image/png", sized(21e6, zeros(21e6)), 413},
+		"wrong":     {"text/plain", strings.NewReader(picture), 400},
+	} {
+		r, err := http.NewRequest("POST", server.URL+"/v1/predictions", c.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, ok := c.body.(sizedBody); ok {
+			r.ContentLength = s.n
+		}
+		r.Header.Set("Content-Type", c.contentType)
+		response, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		content, _ := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if response.ProtoMajor != 2 || response.StatusCode != c.status {
+			t.Errorf("%s: got HTTP/%d %d %s, want %d", name, response.ProtoMajor, response.StatusCode, content, c.status)
+		}
+	}
+	if budget.Used() != 0 {
+		t.Errorf("%d bytes were not given back", budget.Used())
 	}
 }

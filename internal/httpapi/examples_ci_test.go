@@ -58,7 +58,7 @@ func TestExamplesOfTheSpecificationRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, dir := newRig(t, nil), exampleDir(t)
+	g, dir := newRig(t, withPages), exampleDir(t)
 	for _, e := range examples {
 		if out := runExample(t, g.url, dir, e.Command); !strings.ContainsAny(out, "{<,") {
 			t.Errorf("%s (%s) printed %q", e.Operation, e.Label, out)
@@ -73,7 +73,7 @@ func TestExamplesOfTheHowtoRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, dir := newRig(t, nil), exampleDir(t)
+	g, dir := newRig(t, withPages), exampleDir(t)
 	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```(?:\n\n```(?:json|text|csv)\n(.*?)```)?").FindAllStringSubmatch(string(page), -1)
 	if len(blocks) < 8 {
 		t.Fatalf("only %d blocks were found", len(blocks))

@@ -37,8 +37,8 @@ type exchange struct {
 	began  time.Time
 	trace  Trace
 	who    principal.Principal
-	html   bool  // problems are shown to a person
-	body   *body // nil while nobody has read it
+	drawer Drawer // nil unless problems are to be drawn for a person
+	body   *body  // nil while nobody has read it
 
 	status int   // 0 while nothing is written
 	sent   int64 // bytes
@@ -185,11 +185,9 @@ func reason(r *http.Request, err error) *problem.Problem {
 func (d *door) refuse(x *exchange, r *http.Request, p *problem.Problem) {
 	x.leaveBody(r)
 	x.problemHeaders(p)
-	if x.html {
-		if html, err := render(resultPage{Problem: p, RequestID: x.id}); err == nil {
-			x.page(r, p.Kind.Status, html)
-			return
-		}
+	if x.drawer != nil {
+		x.drawer.Problem(x, r, p.With("request_id", x.id))
+		return
 	}
 	x.send(r, p.Kind.Status, "application/problem+json", encode(p.With("request_id", x.id)))
 }

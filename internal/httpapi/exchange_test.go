@@ -226,7 +226,6 @@ func TestEveryAnswerHasTheSafetyHeaders(t *testing.T) {
 	g := newRig(t, nil)
 	for name, got := range map[string]answer{
 		"answer": g.raw("", picture), "problem": g.raw("?x", picture), "unknown": g.do("GET", "/x", nil, nil), "probe": g.do("GET", "/livez", nil, nil),
-		"page": g.form("/predict", map[string]string{"Accept": "text/html"}, part{"image", "a", picture}),
 	} {
 		for header, want := range map[string]string{
 			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin",

@@ -160,7 +160,8 @@ func newRig(t *testing.T, change func(*httpapi.Options)) *rig {
 		change(&o)
 	}
 	server := httptest.NewUnstartedServer(nil)
-	server.Config = httpapi.NewServer(httpapi.New(o))
+	server.Config.Handler = httpapi.New(o)
+	server.Config.MaxHeaderBytes = 32 << 10
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	server.Start()
 	t.Cleanup(server.Close)

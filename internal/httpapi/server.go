@@ -2,10 +2,10 @@ package httpapi
 
 import (
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/goshawk-ai/goshawk/api"
 	"github.com/goshawk-ai/goshawk/internal/problem"
@@ -51,9 +51,17 @@ func New(o Options) http.Handler {
 	for _, r := range d.routes() {
 		mux.Handle(r.path, d.serve(r.path, r.guarded, r.quiet, r.dispatch()))
 	}
-	mux.Handle("/v1/", d.serve("other", false, false, notFound))
+	nothing := d.serve("other", false, false, notFound)
+	mux.Handle("/v1/", nothing)
 	mux.Handle("/", d.serve("pages", false, false, d.pages))
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The mux would answer with a redirect that nobody logs.
+		if p := path.Clean(r.URL.Path); p != r.URL.Path && p+"/" != r.URL.Path {
+			nothing.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // dispatch picks by method, and says which there are.
@@ -111,16 +119,4 @@ func secure(h http.Header) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
-}
-
-// NewServer makes the http.Server for a door: with bounds on what a stranger
-// can do before a handler sees it. There is no bound on writing and on whole
-// requests: handlers set those of bodies themselves.
-func NewServer(h http.Handler) *http.Server {
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
-	}
 }

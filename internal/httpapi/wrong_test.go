@@ -180,6 +180,8 @@ func wrongElsewhere() []wrong {
 	return []wrong{
 		{name: "unknown path", method: "GET", path: "/v1/nothing/\x1b%5B31m"},
 		{name: "unknown page", method: "GET", path: "/nothing"},
+		{name: "path with dots", method: "GET", path: "/v1/x/../models"},
+		{name: "path with two slashes", path: "/v1//predictions", header: jpegType, body: text(picture)},
 		{name: "get predictions", method: "GET", path: "/v1/predictions"},
 		{name: "delete predictions", method: "DELETE", path: "/v1/predictions"},
 		{name: "odd method", method: "BREW", path: "/v1/predictions"},

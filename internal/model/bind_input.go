@@ -1,8 +1,8 @@
 package model
 
 import (
-	"fmt"
 	"math"
+	"strconv"
 
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
@@ -233,7 +233,7 @@ func open(d int64) string {
 	if d < 0 {
 		return "any"
 	}
-	return fmt.Sprint(d)
+	return strconv.FormatInt(d, 10)
 }
 
 // geometry works out the sizes that the file leaves open and returns what

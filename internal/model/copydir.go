@@ -1,6 +1,7 @@
 package model
 
 import (
+	"context"
 	"io/fs"
 	"os"
 	"path"
@@ -10,7 +11,7 @@ import (
 // copyTree copies a folder by the rules of archives. Links are refused, not
 // followed: what they point at may change, and lies elsewhere. from may be
 // written to while it is read; then the copy fails or holds either state.
-func (s *sink) copyTree(from *os.Root, dir string) error {
+func (s *sink) copyTree(ctx context.Context, from *os.Root, dir string) error {
 	entries, err := fs.ReadDir(from.FS(), dir)
 	if err != nil {
 		return err
@@ -20,17 +21,17 @@ func (s *sink) copyTree(from *os.Root, dir string) error {
 		if e.IsDir() && e.Name() == ".git" {
 			continue
 		}
-		clean, skip, err := s.entry(name)
+		clean, skip, err := s.entry(ctx, name)
 		switch {
 		case err != nil:
 			return err
 		case skip:
 		case e.IsDir():
-			err = s.copyTree(from, name)
+			err = s.copyTree(ctx, from, name)
 		case !e.Type().IsRegular():
 			err = refuse("%s is %s; a package holds regular files only", quote(name), fileKind(e.Type()))
 		default:
-			err = s.copyFile(from, clean)
+			err = s.copyFile(ctx, from, clean)
 		}
 		if err != nil {
 			return err
@@ -39,13 +40,13 @@ func (s *sink) copyTree(from *os.Root, dir string) error {
 	return nil
 }
 
-func (s *sink) copyFile(from *os.Root, name string) error {
+func (s *sink) copyFile(ctx context.Context, from *os.Root, name string) error {
 	f, info, err := openRegular(from, name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return s.write(name, f, info.Size())
+	return s.write(ctx, name, f, info.Size())
 }
 
 // openRegular opens what is a regular file now, even when the name means

@@ -16,7 +16,8 @@ import (
 // column, and what YAML can do beyond plain data is refused.
 type document struct {
 	file  string
-	newer string // "goshawk/v1.3" when the file is written for a later minor version
+	newer string    // "goshawk/v1.3" when the file is written for a later minor version
+	noted *[]string // collects the fields that are known, when it is not nil
 }
 
 const (
@@ -137,6 +138,11 @@ type field func(*yaml.Node) error
 func (d *document) mapping(n *yaml.Node, where string, fields map[string]field) error {
 	if n.Kind != yaml.MappingNode {
 		return d.fail(n, "%s must be a mapping of fields, not %s", where, kindOf(n))
+	}
+	if d.noted != nil {
+		for name := range fields {
+			*d.noted = append(*d.noted, strings.TrimPrefix(where+"."+name, "."))
+		}
 	}
 	seen := make(map[string]int, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {

@@ -64,7 +64,7 @@ func (i *importer) describe(root *os.Root, config *settings, info ONNXInfo, data
 	if m.Preprocess, err = i.exported(root, config, info); err != nil {
 		return err
 	}
-	labels, err := i.exportedLabels(config, info)
+	labels, err := i.exportedLabels(config)
 	if err != nil {
 		return err
 	}
@@ -297,9 +297,9 @@ func (s *settings) timmSize(key string, otherwise extent) extent {
 }
 
 // exportedLabels reads id2label, or timm's label_names.
-func (i *importer) exportedLabels(config *settings, info ONNXInfo) ([]Label, error) {
+func (i *importer) exportedLabels(config *settings) ([]Label, error) {
 	if i.o.Labels != "" {
-		return i.labels(info)
+		return i.labels()
 	}
 	labels, err := idLabels(config)
 	if err == nil && labels == nil {

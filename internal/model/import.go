@@ -29,11 +29,12 @@ type ImportOptions struct {
 
 // told reports the options that describe a model.
 func (o *ImportOptions) told() []string {
-	var list []string
-	for _, f := range []struct{ flag, value string }{
+	flags := []struct{ flag, value string }{
 		{"--name", o.Name}, {"--description", o.Description}, {"--license", o.License},
 		{"--labels", o.Labels}, {"--preset", o.Preset}, {"--layout", string(o.Layout)},
-	} {
+	}
+	list := make([]string, 0, len(flags))
+	for _, f := range flags {
 		if f.value != "" {
 			list = append(list, f.flag)
 		}
@@ -47,13 +48,13 @@ func (o *ImportOptions) told() []string {
 // model is inspected, not loaded. When it fails, dst is gone again.
 func Import(ctx context.Context, src, dst string, o ImportOptions) (*Package, error) {
 	o.Limits = o.Limits.orDefault()
-	i := &importer{ctx: ctx, o: o, src: src, dst: dst}
+	i := &importer{o: o, src: src, dst: dst}
 	for _, dir := range []string{dst, i.staging()} {
 		if _, err := os.Lstat(dir); err == nil {
 			return nil, fmt.Errorf("make a package in %s: %w", dir, fs.ErrExist)
 		}
 	}
-	p, err := i.run()
+	p, err := i.run(ctx)
 	if err != nil {
 		_ = os.RemoveAll(dst)
 		_ = os.RemoveAll(i.staging())
@@ -63,7 +64,6 @@ func Import(ctx context.Context, src, dst string, o ImportOptions) (*Package, er
 }
 
 type importer struct {
-	ctx      context.Context
 	o        ImportOptions
 	src, dst string
 	notes    []string
@@ -73,7 +73,7 @@ type importer struct {
 // package is moved and not copied.
 func (i *importer) staging() string { return i.dst + ".unpacking" }
 
-func (i *importer) run() (*Package, error) {
+func (i *importer) run(ctx context.Context) (*Package, error) {
 	info, err := os.Stat(i.src)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -81,9 +81,9 @@ func (i *importer) run() (*Package, error) {
 	case err != nil:
 		return nil, refuse("%s cannot be read: %s", quote(i.src), reason(err)).Because(err)
 	case info.IsDir():
-		err = i.folder()
+		err = i.folder(ctx)
 	case info.Mode().IsRegular():
-		err = i.file(info.Size())
+		err = i.file(ctx, info.Size())
 	default:
 		err = refuse("%s is %s; a file or a folder is wanted", quote(i.src), fileKind(info.Mode()))
 	}
@@ -139,7 +139,7 @@ func (p *Package) agrees(info ONNXInfo) error {
 }
 
 // file tells archive from model by the first bytes.
-func (i *importer) file(length int64) error {
+func (i *importer) file(ctx context.Context, length int64) error {
 	f, err := os.Open(i.src)
 	if err != nil {
 		return refuse("%s cannot be read: %s", quote(i.src), reason(err)).Because(err)
@@ -157,12 +157,12 @@ func (i *importer) file(length int64) error {
 	if kind == noArchive {
 		return i.bare(f, length)
 	}
-	s, err := newSink(i.ctx, i.staging(), i.o.Limits)
+	s, err := newSink(i.staging(), i.o.Limits)
 	if err != nil {
 		return err
 	}
 	defer s.root.Close()
-	if err := s.unpack(f, kind, length); err != nil {
+	if err := s.unpack(ctx, f, kind, length); err != nil {
 		return err
 	}
 	if err := i.unpacked(); err != nil {
@@ -191,7 +191,7 @@ func (i *importer) unpacked() error {
 }
 
 // folder imports a package's or an export's.
-func (i *importer) folder() error {
+func (i *importer) folder(ctx context.Context) error {
 	root, err := os.OpenRoot(i.src)
 	if err != nil {
 		return refuse("%s cannot be read: %s", quote(i.src), reason(err)).Because(err)
@@ -207,7 +207,7 @@ func (i *importer) folder() error {
 			return i.export(dir)
 		}
 	}
-	s, err := newSink(i.ctx, i.dst, i.o.Limits)
+	s, err := newSink(i.dst, i.o.Limits)
 	if err != nil {
 		return err
 	}
@@ -215,7 +215,7 @@ func (i *importer) folder() error {
 	if err := i.notTold(); err != nil {
 		return err
 	}
-	return s.copyTree(root, ".")
+	return s.copyTree(ctx, root, ".")
 }
 
 func exists(dir, name string) bool {

@@ -41,7 +41,7 @@ func (i *importer) bare(f *os.File, length int64) error {
 		m.Kind = KindTensor
 		return i.make(m, nil, data)
 	}
-	labels, err := i.labels(info)
+	labels, err := i.labels()
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func endsIn(info ONNXInfo, output string) Activation {
 
 // labels reads the label file. Lists from elsewhere repeat names (ImageNet has
 // two cranes): those are told apart by their class number.
-func (i *importer) labels(info ONNXInfo) ([]Label, error) {
+func (i *importer) labels() ([]Label, error) {
 	if i.o.Labels == "" {
 		return nil, refuse("a bare model needs its labels: a file with one a line, in the order of the classes, as --labels FILE%s", notAPictureModel)
 	}
@@ -208,7 +208,7 @@ func (i *importer) make(m Manifest, labels []Label, model []byte) error {
 			data []byte
 		}{labelsName, []byte(list.String())})
 	}
-	var errs []error
+	errs := make([]error, 0, len(files))
 	for _, f := range files {
 		errs = append(errs, os.WriteFile(filepath.Join(i.dst, f.name), f.data, 0o644))
 	}

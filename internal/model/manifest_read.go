@@ -41,6 +41,19 @@ func ParseManifest(file string, data []byte) (Manifest, []Label, error) {
 	return m, r.labels, nil
 }
 
+// Fields lists every field by its path, as in preprocess.crop.size: what the
+// reference page must speak of.
+func Fields() []string {
+	d := &document{file: ManifestName, noted: &[]string{}}
+	r := &manifestReader{document: d, m: &Manifest{}, top: &yaml.Node{}}
+	empty := &yaml.Node{Kind: yaml.MappingNode}
+	_ = r.mapping(empty, "", r.fields())
+	for _, part := range []field{r.input, r.preprocess, r.resize, r.crop, r.output, r.probe, r.serving} {
+		_ = part(empty) // an empty mapping may be refused; its fields are noted all the same
+	}
+	return *d.noted
+}
+
 type manifestReader struct {
 	*document
 	m      *Manifest
@@ -63,8 +76,15 @@ func (r *manifestReader) read() error {
 	if err := r.version(); err != nil {
 		return err
 	}
+	if err := r.mapping(r.top, "", r.fields()); err != nil {
+		return err
+	}
+	return r.complete()
+}
+
+func (r *manifestReader) fields() map[string]field {
 	m, ignore := r.m, func(*yaml.Node) error { return nil }
-	err := r.mapping(r.top, "", map[string]field{
+	return map[string]field{
 		"apiVersion":  ignore,
 		"kind":        r.kind,
 		"name":        r.name,
@@ -77,11 +97,7 @@ func (r *manifestReader) read() error {
 		"probe":       r.probe,
 		"parity":      r.folder(&m.Parity, "parity"),
 		"serving":     r.serving,
-	})
-	if err != nil {
-		return err
 	}
-	return r.complete()
 }
 
 func (r *manifestReader) version() error {

@@ -66,7 +66,7 @@ func InspectONNX(data []byte) (ONNXInfo, error) {
 // explain makes a sentence of what the walk met.
 func (w *walker) explain(err error, length int) error {
 	var p *problem.Problem
-	var d *damage
+	var d *damageError
 	switch {
 	case errors.As(err, &p):
 		return p

@@ -45,7 +45,7 @@ func (w *walker) model(data []byte) error {
 			w.info.Producer = cut(string(p.bytes[:min(len(p.bytes), 4*bearable)]))
 		case 7:
 			if w.graph != nil {
-				return &damage{p.at, false, "a second graph begins here"}
+				return &damageError{p.at, false, "a second graph begins here"}
 			}
 			w.graph = &p
 		case 8:

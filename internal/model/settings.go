@@ -169,7 +169,7 @@ func (s *settings) rest(inert ...string) error {
 	if s.err != nil {
 		return s.err
 	}
-	var left []string
+	left := make([]string, 0, len(s.values))
 	for key, v := range s.values {
 		if !s.read[key] && !slices.Contains(inert, key) && string(v) != "null" && string(v) != "false" {
 			left = append(left, key)

@@ -23,7 +23,6 @@ import (
 // every path inside it, whatever its name says; the rules here are for clear
 // sentences and bounds.
 type sink struct {
-	ctx     context.Context
 	root    *os.Root
 	limits  Limits
 	bytes   int64 // what may still be written
@@ -32,7 +31,7 @@ type sink struct {
 	seen    map[string]bool
 }
 
-func newSink(ctx context.Context, dir string, limits Limits) (*sink, error) {
+func newSink(dir string, limits Limits) (*sink, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -41,7 +40,7 @@ func newSink(ctx context.Context, dir string, limits Limits) (*sink, error) {
 		return nil, err
 	}
 	return &sink{
-		ctx: ctx, root: root, limits: limits, bytes: limits.Bytes, seen: map[string]bool{},
+		root: root, limits: limits, bytes: limits.Bytes, seen: map[string]bool{},
 		over: "the package unpacks to more than " + units.Bytes(limits.Bytes).String(),
 	}, nil
 }
@@ -57,8 +56,8 @@ func (s *sink) bound(n int64) {
 
 // entry admits a name, and says whether it is to be left out: what file
 // managers add is no part of a package.
-func (s *sink) entry(name string) (clean string, skip bool, err error) {
-	if err := context.Cause(s.ctx); err != nil {
+func (s *sink) entry(ctx context.Context, name string) (clean string, skip bool, err error) {
+	if err := context.Cause(ctx); err != nil {
 		return "", false, err
 	}
 	if s.entries++; s.entries > s.limits.Files {
@@ -76,7 +75,7 @@ func (s *sink) entry(name string) (clean string, skip bool, err error) {
 }
 
 // write copies a file; declared is the size that its header gives.
-func (s *sink) write(name string, r io.Reader, declared int64) error {
+func (s *sink) write(ctx context.Context, name string, r io.Reader, declared int64) error {
 	if s.seen[name] {
 		return refuse("the package has two entries named %s", quote(name))
 	}
@@ -96,7 +95,7 @@ func (s *sink) write(name string, r io.Reader, declared int64) error {
 		}
 		return err
 	}
-	n, err := io.Copy(f, io.LimitReader(&interruptible{s.ctx, r}, min(declared, s.bytes)+1))
+	n, err := io.Copy(f, io.LimitReader(until(ctx, r), min(declared, s.bytes)+1))
 	if closing := f.Close(); err == nil {
 		err = closing
 	}
@@ -112,17 +111,18 @@ func (s *sink) write(name string, r io.Reader, declared int64) error {
 	return nil
 }
 
-// interruptible ends a long copy when its context does.
-type interruptible struct {
-	ctx context.Context
-	r   io.Reader
-}
+type readFunc func([]byte) (int, error)
 
-func (i *interruptible) Read(p []byte) (int, error) {
-	if err := context.Cause(i.ctx); err != nil {
-		return 0, err
-	}
-	return i.r.Read(p)
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// until ends a long copy when ctx ends.
+func until(ctx context.Context, r io.Reader) io.Reader {
+	return readFunc(func(p []byte) (int, error) {
+		if err := context.Cause(ctx); err != nil {
+			return 0, err
+		}
+		return r.Read(p)
+	})
 }
 
 // damaged turns an archive reader's error into our sentence; what is no fault
@@ -162,26 +162,26 @@ func sniffArchive(head []byte) form {
 }
 
 // unpack writes an archive's files. f is read from its start.
-func (s *sink) unpack(f *os.File, kind form, length int64) error {
+func (s *sink) unpack(ctx context.Context, f *os.File, kind form, length int64) error {
 	s.bound(length)
 	switch kind {
 	case zipped:
-		return s.unzip(f, length)
+		return s.unzip(ctx, f, length)
 	case gzipped:
 		gz, err := gzip.NewReader(bufio.NewReader(f))
 		if err != nil {
 			return damaged(err)
 		}
-		return s.untar(gz)
+		return s.untar(ctx, gz)
 	}
-	return s.untar(bufio.NewReader(f))
+	return s.untar(ctx, bufio.NewReader(f))
 }
 
-func (s *sink) untar(r io.Reader) error {
+func (s *sink) untar(ctx context.Context, r io.Reader) error {
 	// Headers and padding are read too: the bound holds for what comes out of
 	// the decompressor, not only for what is written.
 	bounded := &io.LimitedReader{R: r, N: s.bytes + int64(s.limits.Files)*4096 + 1}
-	t := tar.NewReader(&interruptible{s.ctx, bounded})
+	t := tar.NewReader(until(ctx, bounded))
 	for {
 		h, err := t.Next()
 		if err == io.EOF {
@@ -193,7 +193,7 @@ func (s *sink) untar(r io.Reader) error {
 			}
 			return damaged(err)
 		}
-		name, skip, err := s.entry(h.Name)
+		name, skip, err := s.entry(ctx, h.Name)
 		if err != nil {
 			return err
 		}
@@ -212,7 +212,7 @@ func (s *sink) untar(r io.Reader) error {
 		if name == "" {
 			return refuse("the package has an entry %s that names no file", quote(h.Name))
 		}
-		if err := s.write(name, t, h.Size); err != nil {
+		if err := s.write(ctx, name, t, h.Size); err != nil {
 			return err
 		}
 	}
@@ -231,7 +231,7 @@ func tarKind(flag byte) string {
 // A directory record has 46 bytes, a name and perhaps extra fields.
 const maxZipDirectory = 4 << 20
 
-func (s *sink) unzip(f *os.File, length int64) error {
+func (s *sink) unzip(ctx context.Context, f *os.File, length int64) error {
 	directory := &metered{r: f, left: maxZipDirectory}
 	z, err := zip.NewReader(directory, length)
 	switch {
@@ -244,7 +244,7 @@ func (s *sink) unzip(f *os.File, length int64) error {
 	}
 	directory.left = 1 << 62
 	for _, entry := range z.File {
-		name, skip, err := s.entry(entry.Name)
+		name, skip, err := s.entry(ctx, entry.Name)
 		switch mode := entry.Mode(); {
 		case err != nil:
 			return err
@@ -260,20 +260,20 @@ func (s *sink) unzip(f *os.File, length int64) error {
 		if entry.UncompressedSize64 > 1<<62 {
 			return refuse("%s", s.over)
 		}
-		if err := s.unzipOne(name, entry); err != nil {
+		if err := s.unzipOne(ctx, name, entry); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *sink) unzipOne(name string, entry *zip.File) error {
+func (s *sink) unzipOne(ctx context.Context, name string, entry *zip.File) error {
 	r, err := entry.Open()
 	if err != nil {
 		return damaged(err)
 	}
 	defer r.Close()
-	return s.write(name, r, int64(entry.UncompressedSize64))
+	return s.write(ctx, name, r, int64(entry.UncompressedSize64))
 }
 
 // metered ends the reading of a zip's directory, which archive/zip keeps in

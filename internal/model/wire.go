@@ -17,14 +17,14 @@ type part struct {
 	at    int    // where bytes begin in the file
 }
 
-// damage says where a file stops being what it should be.
-type damage struct {
+// damageError says where a file stops being what it should be.
+type damageError struct {
 	at     int
 	cutOff bool // the file ends too early
 	why    string
 }
 
-func (d *damage) Error() string { return fmt.Sprintf("byte %d: %s", d.at, d.why) }
+func (d *damageError) Error() string { return fmt.Sprintf("byte %d: %s", d.at, d.why) }
 
 // each calls do for every field of the message in data, which begins at byte
 // `at` of the file. Groups are not read: no ONNX file has them.
@@ -32,37 +32,37 @@ func each(data []byte, at int, do func(part) error) error {
 	for pos := 0; pos < len(data); {
 		tag, n := binary.Uvarint(data[pos:])
 		if n <= 0 || tag>>3 == 0 || tag>>3 > math.MaxInt32 {
-			return &damage{at + pos, n == 0, "no field begins here"}
+			return &damageError{at + pos, n == 0, "no field begins here"}
 		}
 		p := part{num: int(tag >> 3)}
 		pos += n
 		switch tag & 7 {
 		case 0:
 			if p.value, n = binary.Uvarint(data[pos:]); n <= 0 {
-				return &damage{at + pos, n == 0, "a number is damaged"}
+				return &damageError{at + pos, n == 0, "a number is damaged"}
 			}
 			pos += n
 		case 1, 5:
 			width := 8 - int(tag&4)
 			if len(data)-pos < width {
-				return &damage{at + pos, true, "a number is cut off"}
+				return &damageError{at + pos, true, "a number is cut off"}
 			}
 			p.value = fixed(data[pos : pos+width])
 			pos += width
 		case 2:
 			length, n := binary.Uvarint(data[pos:])
 			if n <= 0 {
-				return &damage{at + pos, n == 0, "a length is damaged"}
+				return &damageError{at + pos, n == 0, "a length is damaged"}
 			}
 			pos += n
 			if length > uint64(len(data)-pos) {
-				return &damage{at + pos, true, fmt.Sprintf("a part of %d bytes begins here and only %d follow", length, len(data)-pos)}
+				return &damageError{at + pos, true, fmt.Sprintf("a part of %d bytes begins here and only %d follow", length, len(data)-pos)}
 			}
 			p.at = at + pos
 			p.bytes = data[pos : pos+int(length) : pos+int(length)]
 			pos += int(length)
 		default:
-			return &damage{at + pos - n, false, "a field of an unknown form begins here"}
+			return &damageError{at + pos - n, false, "a field of an unknown form begins here"}
 		}
 		if err := do(p); err != nil {
 			return err
@@ -88,7 +88,7 @@ func integers(p part, do func(int64)) error {
 	for pos := 0; pos < len(p.bytes); {
 		v, n := binary.Uvarint(p.bytes[pos:])
 		if n <= 0 {
-			return &damage{p.at + pos, false, "a list of numbers is damaged"}
+			return &damageError{p.at + pos, false, "a list of numbers is damaged"}
 		}
 		do(int64(v))
 		pos += n

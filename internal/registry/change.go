@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -201,11 +200,11 @@ func (r *Registry) recover() {
 }
 
 func (r *Registry) save(s *state) error {
-	data, err := json.MarshalIndent(s, "", "  ")
+	data, err := s.marshal()
 	if err != nil {
 		return err
 	}
-	return storage(r.dir, r.disk.replace(filepath.Join(r.dir, stateFile), append(data, '\n'), 0o600))
+	return storage(r.dir, r.disk.replace(filepath.Join(r.dir, stateFile), data, 0o600))
 }
 
 func (r *Registry) stamp() time.Time { return r.o.Now().UTC().Truncate(time.Millisecond) }

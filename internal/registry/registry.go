@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -123,10 +124,20 @@ func readState(path string) (*state, error) {
 	return s, nil
 }
 
-// settle writes what Open changed and removes what nothing refers to.
+// settle writes what Open changed, if anything, and removes what nothing refers to.
 func (r *Registry) settle() error {
-	if err := r.save(r.now.Load()); err != nil {
+	now, err := r.now.Load().marshal()
+	if err != nil {
 		return err
+	}
+	before, err := os.ReadFile(filepath.Join(r.dir, stateFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read the registry: %w", err)
+	}
+	if !bytes.Equal(before, now) {
+		if err := r.save(r.now.Load()); err != nil {
+			return err
+		}
 	}
 	if err := r.sweep(); err != nil {
 		return err

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -122,7 +123,8 @@ func (m *modelRecord) point(alias, digest string, now time.Time) {
 }
 
 // remove takes a version out. What an alias points to stays, unless it is the
-// name's only version: then the aliases go with it.
+// name's only version: then the aliases go with it. The name's record stays even
+// without versions, so that its numbers are not used again.
 func (s *state) remove(name, digest string) error {
 	m := s.model(name)
 	v := m.version(digest)
@@ -142,8 +144,6 @@ func (s *state) remove(name, digest string) error {
 	m.Versions = slices.DeleteFunc(m.Versions, func(v versionRecord) bool { return v.Digest == digest })
 	return nil
 }
-
-// The name's record stays without versions, so that its numbers are not used again.
 
 // versions lists them for the fleet.
 func (s *state) versions(required map[string]bool) []fleet.Version {
@@ -165,6 +165,12 @@ func (m *modelRecord) describe(v versionRecord, required map[string]bool) fleet.
 		}
 	}
 	return d
+}
+
+// marshal is the text of registry.json.
+func (s *state) marshal() ([]byte, error) {
+	data, err := json.MarshalIndent(s, "", "  ")
+	return append(data, '\n'), err
 }
 
 // check refuses a state that this program did not write: a damaged file must not

@@ -151,7 +151,7 @@ func (s *Scheduler) enter(t *ticket) error {
 		if old == nil {
 			return overloaded(wait)
 		}
-		s.turnAway(old, wait)
+		s.turnAway(old, now.Sub(old.arrived))
 	}
 	s.core.arrive(&t.item, now)
 	if n := len(s.idle); n > 0 {
@@ -165,9 +165,10 @@ func (s *Scheduler) enter(t *ticket) error {
 }
 
 // turnAway ends a queued request without having done it. s.mu is held.
-func (s *Scheduler) turnAway(it *item, wait time.Duration) {
+func (s *Scheduler) turnAway(it *item, waited time.Duration) {
 	s.core.leave(it)
-	it.owner.err = overloaded(wait)
+	it.owner.err = problem.Overloaded.New("after %.1f s in the queue there was still no free core for this; try again later", waited.Seconds()).
+		With("retry_after_seconds", retryAfter(waited))
 	it.owner.ready <- struct{}{}
 }
 
@@ -218,7 +219,7 @@ func (s *Scheduler) turn(l *lane, failed bool) *ticket {
 	now := time.Now()
 	s.core.end(l.id, now, failed)
 	for it := s.core.stale(now); it != nil; it = s.core.stale(now) {
-		s.turnAway(it, s.core.wait(now))
+		s.turnAway(it, now.Sub(it.arrived))
 	}
 	if it := s.core.begin(l.id, now); it != nil {
 		it.owner.wait = now.Sub(it.arrived)
@@ -247,7 +248,8 @@ func (s *Scheduler) Close() {
 }
 
 func overloaded(wait time.Duration) error {
-	seconds := int(math.Ceil(max(wait.Seconds(), 1)))
 	return problem.Overloaded.New("more work is waiting than can be done in time (about %.1f s); try again later", wait.Seconds()).
-		With("retry_after_seconds", seconds)
+		With("retry_after_seconds", retryAfter(wait))
 }
+
+func retryAfter(wait time.Duration) int { return int(math.Ceil(max(wait.Seconds(), 1))) }

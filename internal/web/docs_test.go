@@ -1,9 +1,12 @@
 package web_test
 
 import (
+	"html/template"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/goshawk-ai/goshawk/api"
 	"github.com/goshawk-ai/goshawk/internal/web"
 )
 
@@ -75,4 +78,27 @@ func TestADocumentThatRefersToItself(t *testing.T) {
 		t.Fatalf("got %d, want a page in spite of the circle: %s", r.StatusCode, page)
 	}
 	wants(t, page, `id="schema-A"`)
+}
+
+// The document that is really served must be on the page whole.
+func TestDocsOfOurOwnSpecification(t *testing.T) {
+	r, page := get(t, web.New(web.Options{Spec: api.YAML()}), "/docs", browserAccept)
+	if r.StatusCode != 200 {
+		t.Fatalf("got %d: the specification cannot be shown: %s", r.StatusCode, page)
+	}
+	examples, err := api.Examples()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range examples {
+		first, _, _ := strings.Cut(strings.ReplaceAll(e.Command, api.Server, "http://127.0.0.1:9999"), "\n")
+		wants(t, page, `id="`+e.Operation+`"`, template.HTMLEscapeString(first))
+	}
+	for _, link := range regexp.MustCompile(`href="#([^"]*)"`).FindAllStringSubmatch(page, -1) {
+		wants(t, page, `id="`+link[1]+`"`)
+	}
+	wants(t, page, `<a href="/errors/not-a-picture"><code>not-a-picture</code></a>`, "with a header: one row a")
+	if strings.Contains(page, "$ref") {
+		t.Error("a reference was left unresolved")
+	}
 }

@@ -11,9 +11,35 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
+
+// tail keeps the end of what is written to it: a log that matters only when
+// something failed.
+type tail struct {
+	mu   sync.Mutex
+	text []byte // guarded by mu
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	const most = 6000
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, p...)
+	t.text = t.text[max(0, len(t.text)-most):]
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.text)
+}
+
+// said is what the server wrote to its log.
+var said tail
 
 // startServer gives the address of a running Goshawk and what stops it.
 // GOSHAWKTEST_FAKE=1 puts a server with made-up answers in its place, for
@@ -32,7 +58,7 @@ func startServer() (address string, stop func(), err error) {
 		return "", nil, err
 	}
 	serve := exec.Command(filepath.Join(root, "bin", "goshawk"), "serve", "--listen", "127.0.0.1:0", "--data", data)
-	serve.Stderr = os.Stderr
+	serve.Stderr = &said
 	out, err := serve.StdoutPipe()
 	if err != nil {
 		return "", nil, err
@@ -48,7 +74,7 @@ func startServer() (address string, stop func(), err error) {
 	address, err = awaitReady(bufio.NewScanner(out))
 	if err != nil {
 		stop()
-		return "", nil, err
+		return "", nil, fmt.Errorf("%w; its log ends with:\n%s", err, &said)
 	}
 	return address, stop, nil
 }

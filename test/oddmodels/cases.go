@@ -105,31 +105,38 @@ func (c *Case) Answer(ctx context.Context, work string, steps ...Step) (refused 
 }
 
 func (c *Case) add(ctx context.Context, work string) (*model.Package, error) {
-	dst := filepath.Join(work, "package")
-	if !strings.HasSuffix(c.File, ".onnx") {
-		return model.Import(ctx, c.File, dst, model.ImportOptions{})
-	}
-	labels := filepath.Join(work, "labels.txt")
-	if err := os.WriteFile(labels, []byte(classes(c.labels)), 0o644); err != nil {
+	src, o, err := c.Source(work)
+	if err != nil {
 		return nil, err
 	}
+	return model.Import(ctx, src, filepath.Join(work, "package"), o)
+}
+
+// Source is what 'models add' would be given for the case: a path and the
+// options. What the case needs beside the file is written into the folder work.
+func (c *Case) Source(work string) (string, model.ImportOptions, error) {
+	if !strings.HasSuffix(c.File, ".onnx") {
+		return c.File, model.ImportOptions{}, nil
+	}
+	labels := filepath.Join(work, "labels.txt")
 	if c.manifest == "" {
-		return model.Import(ctx, c.File, dst, model.ImportOptions{Labels: labels, Preset: "cifar10"})
+		err := os.WriteFile(labels, []byte(classes(c.labels)), 0o644)
+		return c.File, model.ImportOptions{Labels: labels, Preset: "cifar10"}, err
 	}
 	src := filepath.Join(work, "source")
 	data, err := os.ReadFile(c.File)
 	if err != nil {
-		return nil, err
+		return "", model.ImportOptions{}, err
 	}
 	if err := os.Mkdir(src, 0o755); err != nil {
-		return nil, err
+		return "", model.ImportOptions{}, err
 	}
 	for name, text := range map[string][]byte{"model.onnx": data, "goshawk.yaml": []byte(c.manifest), "labels.txt": []byte(classes(c.labels))} {
 		if err := os.WriteFile(filepath.Join(src, name), text, 0o644); err != nil {
-			return nil, err
+			return "", model.ImportOptions{}, err
 		}
 	}
-	return model.Import(ctx, src, dst, model.ImportOptions{})
+	return src, model.ImportOptions{}, nil
 }
 
 func classes(n int) string {

@@ -10,6 +10,7 @@ import "C"
 import (
 	"context"
 	"fmt"
+	"unsafe"
 
 	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
@@ -42,7 +43,7 @@ func newJanitor(b *Backend) (*janitor, error) {
 	}
 	s, err := newSession(b, native)
 	if err != nil {
-		C.gh_unload(b.rt, native)
+		unload(b, native)
 		return nil, err
 	}
 	c, err := newCall(s)
@@ -79,3 +80,6 @@ func (b *Backend) shrink() {
 }
 
 func trim() { C.gh_trim() }
+
+// unload ends a native session that got no further.
+func unload(b *Backend, native unsafe.Pointer) { C.gh_unload(b.rt, native) }

@@ -5,7 +5,6 @@ package ort
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -13,13 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
 )
-
-// memoryCase is what one child process measures, as GOSHAWKTEST_MEMORY says it:
-// "model cap-in-bytes give-back".
-const memoryCase = "GOSHAWKTEST_MEMORY"
 
 // TestMemoryIsGivenBack loads, runs and unloads models over and over. Each case
 // has a process of its own, whose memory nothing else has touched. The rows
@@ -27,6 +21,10 @@ const memoryCase = "GOSHAWKTEST_MEMORY"
 //
 //	go test -tags ci -run TestMemoryIsGivenBack -v ./internal/infer/ort
 func TestMemoryIsGivenBack(t *testing.T) {
+	if childOf() != "" {
+		measure(t)
+		return
+	}
 	for _, model := range []string{"cifar10-resnet20", "squeezenet1.1", "mobilenetv2-w8"} {
 		for _, limit := range []string{"1000000000", "-1"} {
 			for _, way := range []string{"none", "shrink", "trim", "both"} {
@@ -52,10 +50,8 @@ func (r row) String() string {
 
 func memoryOf(t *testing.T, model, limit, way string) row {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestMemoryChild$", "-test.v")
-	cmd.Env = append(os.Environ(), memoryCase+"="+model+" "+limit+" "+way)
-	out, err := cmd.CombinedOutput()
-	_, figures, found := strings.Cut(string(out), "FIGURES ")
+	out, err := inChild(t, model+" "+limit+" "+way)
+	_, figures, found := strings.Cut(out, "FIGURES ")
 	var r row
 	if _, scan := fmt.Sscan(figures, &r.base, &r.at100, &r.at300, &r.peak); err != nil || !found || scan != nil {
 		t.Fatalf("the child that measures %s failed: %v\n%s", model, err, out)
@@ -63,13 +59,10 @@ func memoryOf(t *testing.T, model, limit, way string) row {
 	return r
 }
 
-// TestMemoryChild does nothing unless TestMemoryIsGivenBack started it.
-func TestMemoryChild(t *testing.T) {
-	model, rest, _ := strings.Cut(os.Getenv(memoryCase), " ")
-	limit, way, found := strings.Cut(rest, " ")
-	if !found {
-		return
-	}
+// measure is what a child does, as "model cap give-back" asks.
+func measure(t *testing.T) {
+	model, rest, _ := strings.Cut(childOf(), " ")
+	limit, way, _ := strings.Cut(rest, " ")
 	memoryCap, err := strconv.ParseInt(limit, 10, 64)
 	if err != nil {
 		t.Fatal(err)
@@ -118,15 +111,6 @@ func batches(t *testing.T, b *Backend, data []byte) (in, out []*tensor.Tensor) {
 		in, out = append(in, x), append(out, y)
 	}
 	return in, out
-}
-
-func loadRaw(t *testing.T, b *Backend, data []byte) *session {
-	t.Helper()
-	s, err := b.Load(t.Context(), data, infer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.(*session)
 }
 
 // closeBy is session.Close with only a part of giveBack.

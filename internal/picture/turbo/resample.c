@@ -59,7 +59,7 @@ void goshawk_resample(const struct resample_shape *shape, const uint8_t *pix,
 {
 	const struct work w = {shape, pix, pix + shape->pix_len, start_x, coef_x, start_y, coef_y, table, dst, acc, row};
 #if defined(__x86_64__)
-	if (__builtin_cpu_supports("avx2")) {
+	if (!shape->portable && __builtin_cpu_supports("avx2")) {
 		resample_avx2(&w);
 		return;
 	}

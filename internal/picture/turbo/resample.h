@@ -11,6 +11,7 @@ struct resample_shape {
 	int32_t channels, width, height;
 	int32_t taps_x, taps_y, slots, stride;
 	int32_t planes, elem, gray;
+	int32_t portable; /* not the processor's own vector instructions */
 	int32_t background[3], source[3];
 };
 

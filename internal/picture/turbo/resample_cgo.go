@@ -14,7 +14,10 @@ import "unsafe"
 const Native = true
 
 // Run fills the tensor. All memory stays Go's: C keeps no pointer after it returns.
-func (r *Resample) Run() error {
+func (r *Resample) Run() error { return r.run(false) }
+
+// run can be kept to the instructions that every processor has, for tests.
+func (r *Resample) run(portable bool) error {
 	if err := r.Check(); err != nil {
 		return err
 	}
@@ -27,6 +30,9 @@ func (r *Resample) Run() error {
 	}
 	if r.Gray {
 		shape.gray = 1
+	}
+	if portable {
+		shape.portable = 1
 	}
 	for i := range 3 {
 		shape.background[i] = C.int32_t(r.Background[i])
