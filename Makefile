@@ -20,7 +20,7 @@ BUILD = go build -trimpath $(VCS) -ldflags "-X main.release=$(VERSION)"
 .PHONY: run build lib test dist bench lint docs clean need
 
 run: build
-	@scripts/run.sh "$(LISTEN)" "$(DATA)"
+	@exec scripts/run.sh "$(LISTEN)" "$(DATA)"
 
 build: lib
 	@scripts/modules.sh ./cmd/goshawk

@@ -116,10 +116,6 @@ func without(s, hole shape) shape {
 	return func(p vec) float64 { return max(s(p), -hole(p)) }
 }
 
-func within(s, limit shape) shape {
-	return func(p vec) float64 { return max(s(p), limit(p)) }
-}
-
 // placed looks at a shape through a change of coordinates that keeps lengths.
 func placed(s shape, back func(vec) vec) shape {
 	return func(p vec) float64 { return s(back(p)) }

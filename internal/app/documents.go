@@ -75,6 +75,11 @@ func document(m fleet.Status) httpapi.ModelInfo {
 	if m.Output != nil {
 		doc.Outputs = append(doc.Outputs, tensorDocument(*m.Output))
 	}
+	if m.Package != nil && m.Embedding > 0 {
+		doc.Outputs = append(doc.Outputs, httpapi.Tensor{
+			Name: m.Package.Manifest.Output.Embedding, Type: tensor.Float32.Protocol(), Shape: []int64{-1, int64(m.Embedding)},
+		})
+	}
 	return doc
 }
 

@@ -83,7 +83,7 @@ func httpDoor(name string, l net.Listener, h http.Handler, tlsConfig *tls.Config
 }
 
 // errShutdown is the cause with which requests end that outlast the drain.
-var errShutdown = errors.New("the server is shutting down")
+var errShutdown = problem.Overloaded.New("the server is shutting down; send the request again, to another one or later")
 
 // adminHandler is for operators: metrics, profiles, and the two states again.
 func adminHandler(metrics *prometheus.Registry, states http.Handler) http.Handler {

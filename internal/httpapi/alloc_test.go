@@ -73,20 +73,23 @@ func BenchmarkBodies(b *testing.B) {
 // TestBodiesAllocateNoBuffers holds that in the steady state a body of 5 MB is
 // read into memory that was there: what is left is some kilobytes of small
 // things (under the race detector pools drop what they are given, so not there).
+// A goroutine that is moved to another processor may miss what the pool holds
+// for the first one, so a few buffers are allowed over all rounds.
 func TestBodiesAllocateNoBuffers(t *testing.T) {
 	// Between two collections: one empties the pools.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	for name, c := range bodiesOf(5_000_000) {
 		send := requests(c[0], []byte(c[1]))
 		send()
-		const rounds = 20
+		const rounds = 100
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		for range rounds {
 			send()
 		}
 		runtime.ReadMemStats(&after)
-		if got := (after.TotalAlloc - before.TotalAlloc) / rounds; got > 64<<10 {
+		const misses = 4
+		if got := (after.TotalAlloc - before.TotalAlloc) / rounds; got > 64<<10+misses*6_000_000/rounds {
 			t.Errorf("%s: %d bytes are allocated a request of 5 MB, want some kilobytes: buffers must be pooled", name, got)
 		}
 		if got := (after.Mallocs - before.Mallocs) / rounds; got > 120 {

@@ -79,6 +79,11 @@ func scaledSize(info Info, scale int) (w, h int) {
 	return (info.header.width + scale - 1) / scale, (info.header.height + scale - 1) / scale
 }
 
+// FullSize is the plan that shrinks nothing.
+func (d *Decoder) FullSize(info Info) Plan {
+	return Plan{Scale: 1, Width: info.header.width, Height: info.header.height, Bytes: d.cost(info, 1)}
+}
+
 // Fits says whether the plan is within the limit that Inspect was given. Decode
 // asks it again.
 func (d *Decoder) Fits(info Info, plan Plan) error {

@@ -41,8 +41,8 @@ func leastCost(info Info) int64 {
 }
 
 func tooCostly(info Info, cost int64) error {
-	return problem.TooManyPixels.New("decoding this %s of %d x %d pixels would take %s of memory; at most %s are spent on a picture: scale it down",
-		info.Format.title(), info.header.width, info.header.height, units.Bytes(cost), units.Bytes(info.header.limit)).
+	return problem.TooManyPixels.New("decoding this %s of %d x %d pixels would take %d MB of memory; at most %s are spent on a picture: scale it down",
+		info.Format.title(), info.header.width, info.header.height, (cost+999_999)/1_000_000, units.Bytes(info.header.limit)).
 		With("limit_decoded_bytes", info.header.limit)
 }
 

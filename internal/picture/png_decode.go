@@ -1,74 +1,24 @@
 package picture
 
-import (
-	"compress/flate"
-	"io"
-)
+import "io"
 
-// idat reads the picture data of consecutive IDAT chunks as one stream.
+// idat gives the picture data of consecutive IDAT chunks.
 type idat struct {
 	data []byte
-	pos  int    // behind the current chunk
-	rest []byte // of the current chunk
+	pos  int // behind the current chunk
 }
 
-func (r *idat) fill() bool {
-	for len(r.rest) == 0 {
+func (r *idat) next() []byte {
+	for {
 		c, ok := nextChunk(r.data, r.pos)
 		if !ok || c.name != "IDAT" {
-			return false
+			return nil
 		}
-		r.rest, r.pos = c.body, c.end
+		r.pos = c.end
+		if len(c.body) > 0 {
+			return c.body
+		}
 	}
-	return true
-}
-
-func (r *idat) Read(p []byte) (int, error) {
-	if !r.fill() {
-		return 0, io.EOF
-	}
-	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	return n, nil
-}
-
-// ReadByte keeps compress/flate from buffering on its own.
-func (r *idat) ReadByte() (byte, error) {
-	if !r.fill() {
-		return 0, io.EOF
-	}
-	b := r.rest[0]
-	r.rest = r.rest[1:]
-	return b, nil
-}
-
-// unflate is a reset compress/flate reader.
-func (s *scratch) unflate(r io.Reader) io.Reader {
-	if s.inflate == nil {
-		s.inflate = flate.NewReader(r)
-		return s.inflate
-	}
-	// Reset cannot fail without a dictionary.
-	_ = s.inflate.(flate.Resetter).Reset(r, nil)
-	return s.inflate
-}
-
-// unzlib skips zlib's two bytes (RFC 1950). Its checksum is not looked at: what
-// a wrong one means was seen by then.
-func (s *scratch) unzlib(r interface {
-	io.Reader
-	io.ByteReader
-},
-) (io.Reader, bool) {
-	cmf, err := r.ReadByte()
-	if err != nil {
-		return nil, false
-	}
-	flg, err := r.ReadByte()
-	if err != nil || cmf&15 != 8 || (int(cmf)<<8+int(flg))%31 != 0 || flg&0x20 != 0 {
-		return nil, false
-	}
-	return s.unflate(r), true
 }
 
 // pass is one of Adam7's, or the whole picture.
@@ -83,12 +33,8 @@ func (h *pngHeader) passes() []pass {
 
 func (h *pngHeader) decode(j *job) error {
 	src := &idat{data: j.data, pos: h.data}
-	var rows io.Reader
-	if h.apple {
-		rows = j.unflate(src)
-	} else if r, ok := j.unzlib(src); ok {
-		rows = r
-	} else {
+	rows := j.unflate(src.next, 4*j.img.Height)
+	if !h.apple && !rows.zlib() {
 		return damaged("the PNG's picture data is not compressed as it should be (zlib)")
 	}
 	p := newPNGPainter(h, j.img)

@@ -1,13 +1,11 @@
 package picture
 
-import "io"
-
 // scratch is what a decode needs beside pixels, kept between pictures. It is
 // small: rows and windows, never whole pictures.
 type scratch struct {
 	rows    [2][]byte
 	floats  []byte
-	inflate io.ReadCloser // compress/flate's, resettable
+	inflate *inflater // when it was needed
 	lzw     lzw
 }
 
@@ -28,4 +26,13 @@ func (s *scratch) rowPair(n int) (a, b []byte) {
 		s.rows = [2][]byte{}
 	}
 	return a, b
+}
+
+// unflate begins a deflate stream; see inflater.reset.
+func (s *scratch) unflate(next func() []byte, spare int) *inflater {
+	if s.inflate == nil {
+		s.inflate = &inflater{}
+	}
+	s.inflate.reset(next, spare)
+	return s.inflate
 }

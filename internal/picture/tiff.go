@@ -25,6 +25,7 @@ type tiffHeader struct {
 type tiffChunks struct {
 	w, h         int // of one
 	across, down int
+	total        int // of all planes
 	offsets      field
 	counts       field
 	tiled        bool
@@ -43,7 +44,9 @@ const (
 	tagExtra, tagFormat                = 338, 339
 	tagJPEGTables, tagSubsampling      = 347, 530
 	maxChunks                      int = 1 << 17 // each costs the start of a decompressor
+	maxPieces                          = 1 << 14 // JPEG pictures of their own
 	maxTile                            = 1 << 16
+	longestTables                      = 1 << 12 // four of each kind take 1.2 kB
 )
 
 // Compressions and photometric interpretations.
@@ -176,6 +179,9 @@ func (h *tiffHeader) checkJPEG(fields map[int]field) error {
 		return unsupported("this TIFF holds JPEG data with %d bits and %d samples, which is not read here", h.bits, h.samples)
 	}
 	if t, ok := fields[tagJPEGTables]; ok && h.file.held(t, t.count) && t.size() == 1 {
+		if t.count > longestTables {
+			return damaged("the TIFF's JPEG tables take %d bytes", t.count)
+		}
 		h.tables = h.file.data[t.at : t.at+t.count]
 	}
 	return nil
@@ -223,9 +229,14 @@ func (h *tiffHeader) readChunks(fields map[int]field, w, ht int) error {
 	if h.planar {
 		n *= int64(h.samples)
 	}
-	if n > int64(maxChunks) {
-		return unsupported("this TIFF is cut into %d pieces; %d is the most that is read here", n, maxChunks)
+	most := int64(maxChunks)
+	if h.compression == tiffJPEG {
+		most = maxPieces
 	}
+	if n > most {
+		return unsupported("this TIFF is cut into %d pieces; %d is the most that is read here", n, most)
+	}
+	c.total = int(n)
 	if !h.file.held(c.offsets, n) {
 		return damaged("the TIFF does not say where its picture data is")
 	}
@@ -248,6 +259,9 @@ func (h *tiffHeader) channels() int {
 func (h *tiffHeader) cost(d *Decoder, info Info, _ int) int64 {
 	perRow := int64(h.chunks.w) * int64(h.samples)
 	bytes := 3*max(perRow*int64(h.bits)/8+8, perRow) + 4*int64(h.chunks.w) + 192<<10
+	if h.compression == tiffFax3 || h.compression == tiffFax4 {
+		bytes += int64(h.chunks.total) * (2*int64(h.chunks.w) + 1024) // x/image/ccitt takes rows for each
+	}
 	if h.compression == tiffJPEG {
 		piece := int64(h.chunks.w+31) * int64(h.chunks.h+31)
 		bytes += 3*piece + int64(h.chunks.w)*3*96 + 2*longestPiece

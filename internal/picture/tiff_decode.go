@@ -14,6 +14,9 @@ type rowSource interface {
 }
 
 func (h *tiffHeader) decode(j *job) error {
+	if err := h.checkOverlap(h.chunks.total); err != nil {
+		return err
+	}
 	if h.compression == tiffJPEG {
 		return h.decodePieces(j)
 	}
@@ -39,18 +42,35 @@ func (h *tiffHeader) decode(j *job) error {
 	return nil
 }
 
-// piece is the stored bytes of a chunk, cut to what the file has.
+// piece is the stored bytes of a chunk, cut to what the file has. Without byte
+// counts it ends where the next begins.
 func (h *tiffHeader) piece(index int) []byte {
 	data := h.file.data
 	at := h.file.value(h.chunks.offsets, int64(index))
 	if at <= 0 || at >= int64(len(data)) {
 		return nil
 	}
+	n := h.file.value(h.chunks.counts, int64(index))
+	if h.chunks.counts.count == 0 {
+		n = h.file.value(h.chunks.offsets, int64(index)+1) - at
+	}
 	data = data[at:]
-	if n := h.file.value(h.chunks.counts, int64(index)); n > 0 && n < int64(len(data)) {
+	if n > 0 && n < int64(len(data)) {
 		data = data[:n]
 	}
 	return data
+}
+
+// checkOverlap refuses chunks that share their bytes: a hundred thousand times
+// the same 20 MB would take minutes to look through.
+func (h *tiffHeader) checkOverlap(chunks int) error {
+	sum, most := 0, 2*len(h.file.data)+1<<20
+	for i := range chunks {
+		if sum += len(h.piece(i)); sum > most {
+			return damaged("the TIFF's %d pieces overlap in the file", chunks)
+		}
+	}
+	return nil
 }
 
 func (h *tiffHeader) decodeChunk(j *job, p *tiffPainter, plane, index, column, line int) error {
@@ -88,11 +108,11 @@ func (h *tiffHeader) open(j *job, raw []byte, rows int) (rowSource, error) {
 	src := &tiffBytes{data: raw, reversed: h.reversed && h.compression != tiffFax3 && h.compression != tiffFax4}
 	switch h.compression {
 	case tiffDeflate, tiffOldDeflate:
-		r, ok := j.unzlib(src)
-		if !ok {
+		z := j.unflate(src.piece, 4*rows)
+		if !z.zlib() {
 			return nil, damaged("the TIFF's picture data is not compressed as it should be (zlib)")
 		}
-		return r, nil
+		return z, nil
 	case tiffLZW:
 		// Before version 6 codes came least bit first, and widened later.
 		if len(raw) > 1 && raw[0] == 0 && raw[1]&1 != 0 {
@@ -121,6 +141,7 @@ func (h *tiffHeader) open(j *job, raw []byte, rows int) (rowSource, error) {
 type tiffBytes struct {
 	data     []byte
 	reversed bool
+	turned   [512]byte
 }
 
 func (t *tiffBytes) Read(p []byte) (int, error) {
@@ -149,12 +170,15 @@ func (t *tiffBytes) next() (byte, bool) {
 	return b, true
 }
 
-// ReadByte makes it an io.ByteReader.
-func (t *tiffBytes) ReadByte() (byte, error) {
-	if b, ok := t.next(); ok {
-		return b, nil
+// piece gives what is left, or some of it turned round.
+func (t *tiffBytes) piece() []byte {
+	if !t.reversed {
+		all := t.data
+		t.data = nil
+		return all
 	}
-	return 0, io.EOF
+	n, _ := t.Read(t.turned[:])
+	return t.turned[:n]
 }
 
 type lzwReader struct{ l *lzw }

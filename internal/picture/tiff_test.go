@@ -85,9 +85,12 @@ func (t *tiffWriter) entry(tag int, place func([]byte) uint64) []byte {
 		typ = t.types[tag]
 	}
 	for _, v := range t.fields[tag] {
-		if typ == typeShort {
+		switch typ {
+		case typeByte:
+			value = append(value, byte(v))
+		case typeShort:
 			value = t.order.AppendUint16(value, uint16(v))
-		} else {
+		default:
 			value = t.order.AppendUint32(value, uint32(v))
 		}
 	}
@@ -380,6 +383,9 @@ func TestTIFFRefusals(t *testing.T) {
 			return f.encode()
 		}(), problem.NotAPicture, "100000 x 16"},
 		"too many pieces": {good().set(tagWidth, 100).set(tagHeight, 200000).set(tagRows, 1).encode(), problem.NotAPicture, "200000 pieces"},
+		"overlapping":     {overlapping(), problem.PictureDamaged, "100 pieces overlap"},
+		"JPEG tables":     {longTables(), problem.PictureDamaged, "tables take 5000 bytes"},
+		"JPEG pieces":     {good().set(tagHeight, 20000).set(tagRows, 1).set(tagCompression, 7).encode(), problem.NotAPicture, "20000 pieces"},
 		"no offsets":      {good().set(tagHeight, 100).set(tagRows, 1).encode(), problem.PictureDamaged, "where its picture data is"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -389,11 +395,41 @@ func TestTIFFRefusals(t *testing.T) {
 	}
 }
 
+func longTables() []byte {
+	f := newTIFF(4, 4).set(tagCompression, 7).set(tagJPEGTables, make([]uint64, 5000)...)
+	f.types[tagJPEGTables] = typeByte
+	f.chunks = [][]byte{{0xff, markSOI}}
+	return f.encode()
+}
+
+// overlapping has a hundred strips that are all the same megabyte.
+func overlapping() []byte {
+	f := newTIFF(4, 100).set(tagRows, 1).set(tagCompression, 32773)
+	f.chunks = make([][]byte, 100)
+	f.chunks[99] = bytes.Repeat([]byte{0x80}, 1<<20)
+	whole := f.encode()
+	dir := int(f.order.Uint32(whole[4:]))
+	for at := dir + 2; at+12 < len(whole); at += 12 {
+		if tag := f.order.Uint16(whole[at:]); tag == tagOffsets || tag == tagCounts {
+			list := whole[f.order.Uint32(whole[at+8:]):]
+			for i := range 100 {
+				copy(list[4*i:4*i+4], list[4*99:4*100])
+			}
+		}
+	}
+	return whole
+}
+
 func TestTIFFWithoutByteCounts(t *testing.T) {
 	f := newTIFF(3, 1)
 	f.noCount, f.chunks = true, [][]byte{{1, 2, 3}}
 	if img := mustDecode(t, newDecoder(t, "go"), f.encode(), 1); !bytes.Equal(img.Pix, []byte{1, 2, 3}) {
 		t.Errorf("got %v, want 1 2 3", img.Pix)
+	}
+	f = newTIFF(3, 2).set(tagRows, 1)
+	f.noCount, f.chunks = true, [][]byte{{1, 2, 3}, {4, 5, 6}}
+	if img := mustDecode(t, newDecoder(t, "go"), f.encode(), 1); !bytes.Equal(img.Pix, []byte{1, 2, 3, 4, 5, 6}) {
+		t.Errorf("of two strips: got %v, want 1 to 6", img.Pix)
 	}
 }
 

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -11,7 +12,7 @@ import (
 
 func TestAnswerAsAPage(t *testing.T) {
 	w := httptest.NewRecorder()
-	site(t).Answer(w, httptest.NewRequest("POST", "/predict", nil), &predict.Answer{
+	site(t).Answer(w, httptest.NewRequest(http.MethodPost, "/predict", nil), &predict.Answer{
 		Model: predict.Model{Name: "imagenet"},
 		Results: []predict.Result{
 			{Name: "<script>.jpg", Format: "jpeg", Width: 640, Height: 480, Predictions: []predict.Prediction{
@@ -40,7 +41,7 @@ func TestProblemGoesByWhatTheCallerReads(t *testing.T) {
 		"":                         {"application/problem+json", `"limit_bytes":20000000`},
 		"application/problem+json": {"application/problem+json", `"title":"Picture too large"`},
 	} {
-		r := httptest.NewRequest("POST", "/predict", nil)
+		r := httptest.NewRequest(http.MethodPost, "/predict", nil)
 		r.Header.Set("Accept", accept)
 		w := httptest.NewRecorder()
 		site(t).Problem(w, r, p)

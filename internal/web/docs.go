@@ -15,7 +15,6 @@ import (
 // docs is the API documentation in the form that the template draws.
 type docs struct {
 	Title       string
-	Version     string
 	Description []block
 	Groups      []group
 	Schemas     []schemaView
@@ -54,10 +53,11 @@ type field struct {
 }
 
 type bodyView struct {
-	MediaType string
-	Type      []span
-	Fields    []field
-	Examples  []sampleView
+	MediaType   string
+	Type        []span
+	Description []block
+	Fields      []field
+	Examples    []sampleView
 }
 
 type sampleView struct{ Title, Text string }
@@ -87,7 +87,7 @@ func readDocs(spec []byte) (*docs, error) {
 	if err := yaml.Unmarshal(spec, &d); err != nil {
 		return nil, fmt.Errorf("read the OpenAPI document: %w", err)
 	}
-	out := &docs{Title: d.Info.Title, Version: d.Info.Version, Description: prose(d.Info.Description), Groups: d.groups()}
+	out := &docs{Title: d.Info.Title, Description: prose(d.Info.Description), Groups: d.groups()}
 	for _, e := range d.Components.Schemas {
 		out.Schemas = append(out.Schemas, schemaView{
 			Name: e.Key, Type: typeOf(e.Value), Description: prose(e.Value.Description),
@@ -168,13 +168,13 @@ func (d *document) parameterField(p parameter) field {
 }
 
 func (d *document) bodies(content ordered[mediaType]) []bodyView {
-	var out []bodyView
+	out := make([]bodyView, 0, len(content))
 	for _, e := range content {
 		b := bodyView{MediaType: e.Key}
 		if e.Value.Schema != nil {
 			b.Type = typeOf(e.Value.Schema)
 			if e.Value.Schema.Ref == "" { // a named one has its table below
-				b.Fields = d.fields(e.Value.Schema)
+				b.Fields, b.Description = d.fields(e.Value.Schema), prose(e.Value.Schema.Description)
 			}
 		}
 		if !e.Value.Example.IsZero() {

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"html/template"
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -12,8 +13,8 @@ import (
 
 func TestDocsShowTheWholeDocument(t *testing.T) {
 	r, page := get(t, site(t), "/docs", browserAccept)
-	if r.StatusCode != 200 {
-		t.Fatalf("got %d: %s", r.StatusCode, page)
+	if r.status != http.StatusOK {
+		t.Fatalf("got %d: %s", r.status, page)
 	}
 	wants(t, page,
 		// operations, with their own id, one made for them, and a group for the untagged
@@ -62,11 +63,11 @@ func TestCommandsSpeakToTheServerThatWasAsked(t *testing.T) {
 func TestABrokenDocumentCostsTheDocsOnly(t *testing.T) {
 	for _, spec := range []string{"paths: [", "paths: {/x: {get: 3}}", "components: {schemas: {A: 7}}", "\x00"} {
 		s := web.New(web.Options{Spec: []byte(spec)})
-		if r, _ := get(t, s, "/docs", browserAccept); r.StatusCode != 500 {
-			t.Errorf("%q: /docs gave %d, want 500", spec, r.StatusCode)
+		if r, _ := get(t, s, "/docs", browserAccept); r.status != http.StatusInternalServerError {
+			t.Errorf("%q: /docs gave %d, want 500", spec, r.status)
 		}
-		if r, _ := get(t, s, "/", browserAccept); r.StatusCode != 200 {
-			t.Errorf("%q: / gave %d, want 200: pictures must still be classified", spec, r.StatusCode)
+		if r, _ := get(t, s, "/", browserAccept); r.status != http.StatusOK {
+			t.Errorf("%q: / gave %d, want 200: pictures must still be classified", spec, r.status)
 		}
 	}
 }
@@ -74,8 +75,8 @@ func TestABrokenDocumentCostsTheDocsOnly(t *testing.T) {
 func TestADocumentThatRefersToItself(t *testing.T) {
 	spec := `{"openapi":"3.1.0","components":{"schemas":{"A":{"allOf":[{"$ref":"#/components/schemas/A"}]},"B":{"$ref":"#/components/schemas/None"}}}}`
 	r, page := get(t, web.New(web.Options{Spec: []byte(spec)}), "/docs", browserAccept)
-	if r.StatusCode != 200 {
-		t.Fatalf("got %d, want a page in spite of the circle: %s", r.StatusCode, page)
+	if r.status != http.StatusOK {
+		t.Fatalf("got %d, want a page in spite of the circle: %s", r.status, page)
 	}
 	wants(t, page, `id="schema-A"`)
 }
@@ -83,8 +84,8 @@ func TestADocumentThatRefersToItself(t *testing.T) {
 // The document that is really served must be on the page whole.
 func TestDocsOfOurOwnSpecification(t *testing.T) {
 	r, page := get(t, web.New(web.Options{Spec: api.YAML()}), "/docs", browserAccept)
-	if r.StatusCode != 200 {
-		t.Fatalf("got %d: the specification cannot be shown: %s", r.StatusCode, page)
+	if r.status != http.StatusOK {
+		t.Fatalf("got %d: the specification cannot be shown: %s", r.status, page)
 	}
 	examples, err := api.Examples()
 	if err != nil {
@@ -97,6 +98,7 @@ func TestDocsOfOurOwnSpecification(t *testing.T) {
 	for _, link := range regexp.MustCompile(`href="#([^"]*)"`).FindAllStringSubmatch(page, -1) {
 		wants(t, page, `id="`+link[1]+`"`)
 	}
+	wants(t, page, `<a href="/errors/not-a-picture"><code>not-a-picture</code></a>`, "with a header: one row a")
 	if strings.Contains(page, "$ref") {
 		t.Error("a reference was left unresolved")
 	}

@@ -14,7 +14,7 @@ import (
 
 type document struct {
 	Info struct {
-		Title, Version, Description string
+		Title, Description string
 	}
 	Tags       []struct{ Name, Description string }
 	Paths      ordered[pathItem]

@@ -3,6 +3,8 @@ package web
 import (
 	"regexp"
 	"strings"
+
+	"github.com/goshawk-ai/goshawk/internal/problem"
 )
 
 // block is a paragraph, a list or a piece of code of a description. The
@@ -47,10 +49,12 @@ func prose(text string) []block {
 			flush()
 		case isItem:
 			flush()
+			whole := []string{item}
 			for i+1 < len(lines) && continues(lines[i+1]) {
 				i++
-				item += " " + strings.TrimSpace(lines[i])
+				whole = append(whole, strings.TrimSpace(lines[i]))
 			}
+			item = strings.Join(whole, " ")
 			if last := len(out) - 1; last >= 0 && out[last].Items != nil {
 				out[last].Items = append(out[last].Items, spans(item))
 			} else {
@@ -79,6 +83,16 @@ func continues(line string) bool {
 	return strings.HasPrefix(line, "  ") && !isItem && strings.TrimSpace(line) != ""
 }
 
+// problemPage is where a kind of problem that the text names is explained.
+func problemPage(slug string) string {
+	for _, k := range problem.Kinds() {
+		if k.Slug == slug {
+			return k.URI()
+		}
+	}
+	return ""
+}
+
 var inline = regexp.MustCompile("`([^`]+)`" + `|\*\*([^*]+)\*\*|\[([^\]]+)\]\(([^)\s]+)\)`)
 
 func spans(text string) []span {
@@ -94,7 +108,7 @@ func spans(text string) []span {
 		part := func(n int) string { return text[at[2*n]:at[2*n+1]] }
 		switch {
 		case at[2] >= 0:
-			out = append(out, span{Text: part(1), Code: true})
+			out = append(out, span{Text: part(1), Code: true, Href: problemPage(part(1))})
 		case at[4] >= 0:
 			out = append(out, span{Text: part(2), Strong: true})
 		default:

@@ -41,12 +41,13 @@ func plainType(s *schema) []span {
 	case text == "" && s.ContentMediaType == "" && s.Const.IsZero() && len(s.Enum) == 0:
 		text = "bytes" // 3.1: a body of raw bytes has a schema without a type
 	}
+	words := []string{text}
 	for _, more := range []string{s.Format, s.ContentEncoding, s.ContentMediaType} {
 		if more != "" {
-			text += " (" + more + ")"
+			words = append(words, "("+more+")")
 		}
 	}
-	return []span{{Text: strings.TrimSpace(text)}}
+	return []span{{Text: strings.TrimSpace(strings.Join(words, " "))}}
 }
 
 // facts are what else a schema says about its values.

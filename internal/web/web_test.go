@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -34,22 +33,24 @@ func site(t *testing.T) *web.Site {
 	})
 }
 
-func get(t *testing.T, h http.Handler, path, accept string) (*http.Response, string) {
+// reply is an answer without its body.
+type reply struct {
+	status int
+	header http.Header
+}
+
+func get(t *testing.T, h http.Handler, path, accept string) (reply, string) {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:9999"+path, nil)
 	r.Header.Set("Accept", accept)
 	return send(t, h, r)
 }
 
-func send(t *testing.T, h http.Handler, r *http.Request) (*http.Response, string) {
+func send(t *testing.T, h http.Handler, r *http.Request) (reply, string) {
 	t.Helper()
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
-	body, err := io.ReadAll(w.Result().Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w.Result(), string(body)
+	return reply{w.Code, w.Header()}, w.Body.String()
 }
 
 func wants(t *testing.T, page string, parts ...string) {
@@ -65,8 +66,8 @@ const browserAccept = "text/html,application/xhtml+xml,*/*;q=0.8"
 
 func TestHomeWorksAsAPlainForm(t *testing.T) {
 	r, page := get(t, site(t), "/", browserAccept)
-	if r.StatusCode != 200 || r.Header.Get("Content-Type") != "text/html; charset=utf-8" {
-		t.Fatalf("got %d %q, want a page", r.StatusCode, r.Header.Get("Content-Type"))
+	if r.status != http.StatusOK || r.header.Get("Content-Type") != "text/html; charset=utf-8" {
+		t.Fatalf("got %d %q, want a page", r.status, r.header.Get("Content-Type"))
 	}
 	wants(t, page,
 		`method="post" action="/predict" enctype="multipart/form-data"`,
@@ -92,7 +93,7 @@ func TestEveryPageObeysItsOwnPolicy(t *testing.T) {
 		if found := elsewhere.FindString(page); found != "" {
 			t.Errorf("%s: %q asks another host", path, found)
 		}
-		policy := r.Header.Get("Content-Security-Policy")
+		policy := r.header.Get("Content-Security-Policy")
 		for _, part := range []string{
 			"default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "img-src 'self' blob:",
 			"form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
@@ -108,7 +109,7 @@ func TestEveryPageObeysItsOwnPolicy(t *testing.T) {
 			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
 			"Referrer-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
 		} {
-			if got := r.Header.Get(name); got != want {
+			if got := r.header.Get(name); got != want {
 				t.Errorf("%s: %s is %q, want %q", path, name, got, want)
 			}
 		}
@@ -121,8 +122,8 @@ func TestEveryProblemHasItsPage(t *testing.T) {
 	for _, k := range problem.Kinds() {
 		wants(t, index, `href="`+k.URI()+`"`)
 		r, page := get(t, s, k.URI(), browserAccept)
-		if r.StatusCode != 200 {
-			t.Errorf("%s: got %d: clients send people to the type's address", k.URI(), r.StatusCode)
+		if r.status != http.StatusOK {
+			t.Errorf("%s: got %d: clients send people to the type's address", k.URI(), r.status)
 		}
 		wants(t, page, "<h1>"+k.Title+"</h1>", k.Slug)
 	}
@@ -140,8 +141,8 @@ func TestWhatIsNotThere(t *testing.T) {
 		{"/" + strings.Repeat("x", 5000), "*/*", "application/problem+json", "…"},
 	} {
 		r, page := get(t, s, c.path, c.accept)
-		if r.StatusCode != 404 || r.Header.Get("Content-Type") != c.contentType {
-			t.Errorf("%.40s for %s: got %d %q, want 404 %q", c.path, c.accept, r.StatusCode, r.Header.Get("Content-Type"), c.contentType)
+		if r.status != http.StatusNotFound || r.header.Get("Content-Type") != c.contentType {
+			t.Errorf("%.40s for %s: got %d %q, want 404 %q", c.path, c.accept, r.status, r.header.Get("Content-Type"), c.contentType)
 		}
 		wants(t, page, c.part)
 		if len(page) > 4000 {
@@ -153,19 +154,19 @@ func TestWhatIsNotThere(t *testing.T) {
 func TestAWrongMethodIsToldFromAWrongAddress(t *testing.T) {
 	for path, want := range map[string]int{"/": 405, "/docs": 405, "/errors/limited": 405, "/nothing": 404} {
 		r, page := send(t, site(t), httptest.NewRequest(http.MethodPost, path, nil))
-		if r.StatusCode != want {
-			t.Errorf("POST %s: got %d, want %d: %s", path, r.StatusCode, want, page)
+		if r.status != want {
+			t.Errorf("POST %s: got %d, want %d: %s", path, r.status, want, page)
 		}
-		if want == 405 && r.Header.Get("Allow") != "GET, HEAD" {
-			t.Errorf("POST %s: Allow is %q; a 405 must name what is allowed", path, r.Header.Get("Allow"))
+		if want == 405 && r.header.Get("Allow") != "GET, HEAD" {
+			t.Errorf("POST %s: Allow is %q; a 405 must name what is allowed", path, r.header.Get("Allow"))
 		}
 	}
 }
 
 func TestExamplesAreServedAsPictures(t *testing.T) {
 	r, body := get(t, site(t), "/examples/red-car.jpg", "*/*")
-	if r.StatusCode != 200 || r.Header.Get("Content-Type") != "image/jpeg" || body != "\xff\xd8jpeg" {
-		t.Errorf("got %d %q %q, want the picture", r.StatusCode, r.Header.Get("Content-Type"), body)
+	if r.status != http.StatusOK || r.header.Get("Content-Type") != "image/jpeg" || body != "\xff\xd8jpeg" {
+		t.Errorf("got %d %q %q, want the picture", r.status, r.header.Get("Content-Type"), body)
 	}
 }
 
@@ -177,30 +178,30 @@ func TestFilesOfThePageAreKeptUntilTheyChange(t *testing.T) {
 	} {
 		path := regexp.MustCompile(`/static/[0-9a-f]{12}/` + regexp.QuoteMeta(want.file)).FindString(home)
 		r, body := get(t, s, path, "*/*")
-		if r.StatusCode != 200 || r.Header.Get("Content-Type") != want.contentType || body == "" {
-			t.Fatalf("%q: got %d %q: the page would be bare", path, r.StatusCode, r.Header.Get("Content-Type"))
+		if r.status != http.StatusOK || r.header.Get("Content-Type") != want.contentType || body == "" {
+			t.Fatalf("%q: got %d %q: the page would be bare", path, r.status, r.header.Get("Content-Type"))
 		}
-		if got := r.Header.Get("Cache-Control"); !strings.Contains(got, "immutable") {
+		if got := r.header.Get("Cache-Control"); !strings.Contains(got, "immutable") {
 			t.Errorf("%s: Cache-Control %q: an address with a digest may be kept", path, got)
 		}
 		r, _ = get(t, s, "/static/000000000000/"+want.file, "*/*")
-		if got := r.Header.Get("Cache-Control"); r.StatusCode != 200 || got != "no-store" {
-			t.Errorf("an old digest: got %d, Cache-Control %q; new content must not be kept under an old name", r.StatusCode, got)
+		if got := r.header.Get("Cache-Control"); r.status != http.StatusOK || got != "no-store" {
+			t.Errorf("an old digest: got %d, Cache-Control %q; new content must not be kept under an old name", r.status, got)
 		}
 	}
-	if r, _ := get(t, s, "/favicon.svg", "*/*"); r.Header.Get("Content-Type") != "image/svg+xml" {
-		t.Errorf("the icon is %q, want an SVG", r.Header.Get("Content-Type"))
+	if r, _ := get(t, s, "/favicon.svg", "*/*"); r.header.Get("Content-Type") != "image/svg+xml" {
+		t.Errorf("the icon is %q, want an SVG", r.header.Get("Content-Type"))
 	}
 }
 
 func TestTheZeroOptionsServe(t *testing.T) {
 	s := web.New(web.Options{})
-	if r, _ := get(t, s, "/", browserAccept); r.StatusCode != 200 {
-		t.Errorf("/ without models and examples: got %d, want 200", r.StatusCode)
+	if r, _ := get(t, s, "/", browserAccept); r.status != http.StatusOK {
+		t.Errorf("/ without models and examples: got %d, want 200", r.status)
 	}
 	r, page := get(t, s, "/docs", browserAccept)
-	if r.StatusCode != 500 {
-		t.Errorf("/docs without a document: got %d, want 500", r.StatusCode)
+	if r.status != http.StatusInternalServerError {
+		t.Errorf("/docs without a document: got %d, want 500", r.status)
 	}
 	wants(t, page, "The API documentation is missing from this build.")
 }

@@ -105,8 +105,11 @@ func (f *fake) result(model, name string, data []byte) predict.Result {
 	return predict.Result{
 		Name: name, Format: format, Width: config.Width, Height: config.Height,
 		Predictions: []predict.Prediction{
-			{Label: label, Probability: 0.634}, {Label: "tabby, a label of bearable length that wraps", Probability: 0.21},
-			{Label: "lynx", Index: 2, Probability: 0.083}, {Label: "tiger cat", Index: 3, Probability: 0.0212}, {Label: "bath towel", Index: 4, Probability: 0.0004},
+			{Label: label, Probability: 0.634},
+			{Label: "tabby, a label of bearable length that wraps", Index: 1, Probability: 0.21},
+			{Label: "lynx", Index: 2, Probability: 0.083},
+			{Label: "tiger cat", Index: 3, Probability: 0.0212},
+			{Label: "bath towel", Index: 4, Probability: 0.0004},
 		},
 	}
 }

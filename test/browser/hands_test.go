@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
 
@@ -109,7 +110,7 @@ func (b *tab) permitClipboard() {
 	for _, name := range []string{"clipboard-read", "clipboard-write"} {
 		_, err := chromedp.CallBrowser(b.ctx, browser.SetPermission, browser.SetPermissionParams{
 			Permission: &browser.PermissionDescriptor{Name: name}, Setting: browser.PermissionSettingGranted,
-			Origin: server, BrowserContextID: chromedp.FromContext(b.ctx).BrowserContextID,
+			Origin: b.origin, BrowserContextID: chromedp.FromContext(b.ctx).BrowserContextID,
 		})
 		if err != nil {
 			b.Fatalf("permit the clipboard: %v", err)
@@ -120,6 +121,14 @@ func (b *tab) permitClipboard() {
 func (b *tab) clipboard() string {
 	b.Helper()
 	return run(b, "read the clipboard", chromedp.Evaluate[string](`navigator.clipboard.readText()`, chromedp.EvalAwaitPromise))
+}
+
+// offline cuts the page off from its server, or joins them again.
+func (b *tab) offline(cut bool) {
+	b.Helper()
+	call(b, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
+		MatchedNetworkConditions: []*network.Conditions{{Offline: cut, DownloadThroughput: -1, UploadThroughput: -1}},
+	})
 }
 
 // press sends keys; the special ones are in chromedp's package kb.

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -46,7 +47,11 @@ func runAll(m *testing.M) (int, error) {
 	defer stop()
 	server = address
 
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"))
+	program, err := exec.LookPath("chromium")
+	if err != nil {
+		program = "chromium-browser" // Ubuntu's name for it
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium refuses a sandbox under root
 	}

@@ -28,18 +28,25 @@ const patience = 30 * time.Second
 type tab struct {
 	*testing.T
 	ctx      context.Context
+	origin   string
 	dialogs  chan cdp.BackendNodeID // file dialogs that the page opened
 	mu       sync.Mutex
 	offenses []string // guarded by mu: what the page did wrong
 	allowed  []string // guarded by mu: parts of offenses that the journey provokes
 }
 
-// open makes a tab as wide as the screen. What its page does wrong fails the test at the end.
+// open makes a tab as wide as the screen, for pages of the server under test.
 func open(t *testing.T, s screen) *tab {
+	t.Helper()
+	return openAt(t, s, server)
+}
+
+// openAt makes a tab for pages of this origin. What they do wrong fails the test at the end.
+func openAt(t *testing.T, s screen, origin string) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	b := &tab{T: t, ctx: ctx, dialogs: make(chan cdp.BackendNodeID, 8)}
+	b := &tab{T: t, ctx: ctx, origin: origin, dialogs: make(chan cdp.BackendNodeID, 8)}
 	if err := chromedp.Listen(ctx, b.hear); err != nil {
 		t.Fatalf("open a tab: %v", err)
 	}
@@ -69,7 +76,7 @@ func (b *tab) hear(event any) {
 			b.offend(fmt.Sprintf("console (%s): %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL))
 		}
 	case *network.EventRequestWillBeSent:
-		if u := e.Request.URL; !strings.HasPrefix(u, server+"/") && !strings.HasPrefix(u, "blob:"+server+"/") {
+		if u := e.Request.URL; !strings.HasPrefix(u, b.origin+"/") && !strings.HasPrefix(u, "blob:"+b.origin+"/") {
 			b.offend("request to another host: " + u)
 		}
 	case *page.EventFileChooserOpened:
@@ -130,7 +137,7 @@ func run[T any](b *tab, what string, action chromedp.Action[T]) T {
 
 func (b *tab) visit(path string) {
 	b.Helper()
-	run(b, "visit "+path, chromedp.Navigate(server+path))
+	run(b, "visit "+path, chromedp.Navigate(b.origin+path))
 }
 
 // await asks again and again until the condition holds. The page's own policy

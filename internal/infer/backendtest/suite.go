@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(testing.TB) infer.Backend) {
 		{"GivenMemoryOfAnotherShape", testGivenMemoryMisfit},
 		{"OutputThatIsNoResult", testOutputThatIsNoResult},
 		{"InputsStayTheCallers", testInputsStay},
+		{"OptionsChangeNoAnswer", testOptions},
 		{"BadInput", testBadInput},
 		{"BadOutput", testBadOutput},
 		{"FailingNode", testFailingNode},

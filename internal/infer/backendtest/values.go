@@ -123,3 +123,20 @@ func testNumbers(t *testing.T, b infer.Backend) {
 		check("bfloat16", tensor.FromBFloat16(tensor.View[uint16](outs["bfloat16"].Data)[i]), want)
 	}
 }
+
+// testOptions: threads and optimizations change how fast, not what.
+func testOptions(t *testing.T, b infer.Backend) {
+	x := floats("input", []int64{1, 3, 2, 2}, 1, 1, 1, 1, 2, 2, 2, 2, 4, 4, 4, 4)
+	for _, o := range []infer.Options{{}, {IntraThreads: 2}, {Raw: true}} {
+		s, err := b.Load(t.Context(), onnxgen.Classifier("n", 2, 3).Bytes(), o)
+		if err != nil {
+			t.Fatalf("%+v: %v", o, err)
+		}
+		out := &tensor.Tensor{Name: "logits"}
+		run(t, s, list(x), list(out))
+		wantFloats(t, out, 0, 3, 6)
+		if err := s.Close(); err != nil {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+}

@@ -58,10 +58,14 @@ func Open(o LibraryOptions) (*Backend, error) {
 }
 
 func (b *Backend) start(memoryCap int64) error {
-	err := b.check(C.gh_start(b.rt, C.int64_t(memoryCap)))
-	if err == nil {
-		b.janitor, err = newJanitor(b)
+	if C.gh_claim(b.rt) == 0 {
+		return errors.New("it is open already in this process, which can have one environment and one memory cap")
 	}
+	if err := b.check(C.gh_start(b.rt, C.int64_t(memoryCap))); err != nil {
+		return err
+	}
+	var err error
+	b.janitor, err = newJanitor(b)
 	return err
 }
 
@@ -150,7 +154,7 @@ func (b *Backend) Load(ctx context.Context, model []byte, o infer.Options) (infe
 	}
 	s, err := newSession(b, native)
 	if err != nil {
-		C.gh_unload(b.rt, native)
+		unload(b, native)
 		b.leave()
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import "C"
 import (
 	"context"
 	"fmt"
+	"unsafe"
 
 	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
@@ -18,15 +19,13 @@ import (
 // smallest is a model that hands one float through ("x" to "y"). The runtime
 // shrinks its arena only at the end of a run, so giving memory back when a
 // model has gone needs a run of something that stays.
-//
-//nolint:gochecknoglobals // a constant
-var smallest = []byte("\x08\x08" + // ir_version 8
+const smallest = "\x08\x08" + // ir_version 8
 	"\x3a\x2f" + // graph, 47 bytes
 	"\x0a\x10\x0a\x01x\x12\x01y\x22\x08Identity" + // node: x -> Identity -> y
 	"\x12\x01g" + // name
 	"\x5a\x0b\x0a\x01x\x12\x06\x0a\x04\x08\x01\x12\x00" + // input x, float, rank 0
 	"\x62\x0b\x0a\x01y\x12\x06\x0a\x04\x08\x01\x12\x00" + // output y, the same
-	"\x42\x02\x10\x11") // opset_import 17
+	"\x42\x02\x10\x11" // opset_import 17
 
 // janitor is the session whose runs make the arena give back what no model uses.
 type janitor struct {
@@ -36,13 +35,13 @@ type janitor struct {
 
 // newJanitor is not counted among the backend's users: it lives as long as it.
 func newJanitor(b *Backend) (*janitor, error) {
-	native, err := b.load(context.Background(), smallest, infer.Options{})
+	native, err := b.load(context.Background(), []byte(smallest), infer.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("load the model that shrinks the arena: %w", err)
 	}
 	s, err := newSession(b, native)
 	if err != nil {
-		C.gh_unload(b.rt, native)
+		unload(b, native)
 		return nil, err
 	}
 	c, err := newCall(s)
@@ -79,3 +78,6 @@ func (b *Backend) shrink() {
 }
 
 func trim() { C.gh_trim() }
+
+// unload ends a native session that got no further.
+func unload(b *Backend, native unsafe.Pointer) { C.gh_unload(b.rt, native) }

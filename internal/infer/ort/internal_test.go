@@ -4,8 +4,11 @@ package ort
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/goshawk-ai/goshawk/internal/infer"
 )
 
 // root is the repository's own folder.
@@ -38,6 +41,19 @@ func openForTest(t *testing.T, o LibraryOptions) *Backend {
 	return b
 }
 
+// inChild runs the test again in a process of its own, with value in the
+// variable GOSHAWKTEST_CHILD, and gives what it printed.
+func inChild(t *testing.T, value string, env ...string) (string, error) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(append(os.Environ(), "GOSHAWKTEST_CHILD="+value), env...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// childOf is what inChild was given; "" in the first process.
+func childOf() string { return os.Getenv("GOSHAWKTEST_CHILD") }
+
 // readShared reads a file of the test data beside the repository.
 func readShared(t *testing.T, name string) []byte {
 	t.Helper()
@@ -50,4 +66,13 @@ func readShared(t *testing.T, name string) []byte {
 		t.Fatalf("the test data is missing: %v", err)
 	}
 	return data
+}
+
+func loadRaw(t *testing.T, b *Backend, data []byte) *session {
+	t.Helper()
+	s, err := b.Load(t.Context(), data, infer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.(*session)
 }

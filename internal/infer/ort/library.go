@@ -22,7 +22,7 @@ const DefaultMemoryCap = 2 << 30
 type LibraryOptions struct {
 	Path      string // of the library; "" looks for it as Find does, then inside the program
 	CacheDir  string // where an embedded library is unpacked on systems that cannot open it from memory
-	MemoryCap int64  // bytes that all sessions together may allocate; 0 means DefaultMemoryCap
+	MemoryCap int64  // bytes that all sessions together may allocate; 0 means DefaultMemoryCap, a negative one no cap
 }
 
 // ErrNoLibrary says that ONNX Runtime is in none of the usual places.

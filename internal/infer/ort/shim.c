@@ -23,22 +23,6 @@ static void silent(void *param, int severity, const char *category, const char *
   (void)param, (void)severity, (void)category, (void)logid, (void)location, (void)message;
 }
 
-static const struct {
-  int position;
-  const char *name;
-} entries[] = {
-#define GH_ROW(position, name, result, arguments) {position, #name},
-    GH_ENTRIES(GH_ROW)
-#undef GH_ROW
-};
-
-// gh_entry lists the functions that we call; NULL after the last.
-const char *gh_entry(int i, int *position) {
-  if (i < 0 || (size_t)i >= sizeof entries / sizeof entries[0]) return NULL;
-  *position = entries[i].position;
-  return entries[i].name;
-}
-
 // gh_open loads the library and reads its function table; on failure it
 // returns NULL and a reason. The library is never unloaded: it leaves threads
 // and handlers behind that may run its code until the process ends.
@@ -68,9 +52,17 @@ gh_runtime *gh_open(const char *path, char *why, size_t room) {
     return NULL;
   }
   r->version = base->get_version_string();
-#define GH_FILL(position, name, result, arguments) r->api.name = (result(*) arguments)table[position];
+  const char *missing = NULL;
+#define GH_FILL(position, name, result, arguments)             \
+  r->api.name = (result(*) arguments)table[position];          \
+  if (r->api.name == NULL) missing = #name;
   GH_ENTRIES(GH_FILL)
 #undef GH_FILL
+  if (missing != NULL) {
+    snprintf(why, room, "it lacks the function %s", missing);
+    free(r);
+    return NULL;
+  }
   return r;
 }
 
@@ -90,6 +82,16 @@ static ort_status *register_arena(gh_runtime *r, int64_t memory_cap) {
   return status;
 }
 
+// The library keeps one environment a process, whoever makes it, and would
+// silently replace its arena, and with it the memory cap, for a second one.
+static int taken;
+
+// gh_claim reports whether the process's environment was free.
+int gh_claim(gh_runtime *r) {
+  r->claimed = !__atomic_exchange_n(&taken, 1, __ATOMIC_SEQ_CST);
+  return r->claimed;
+}
+
 ort_status *gh_start(gh_runtime *r, int64_t memory_cap) {
   TRY(r->api.CreateEnvWithCustomLogger(silent, NULL, SEVERITY_FATAL, "goshawk", &r->env));
   TRY(r->api.DisableTelemetryEvents(r->env));
@@ -102,6 +104,7 @@ ort_status *gh_start(gh_runtime *r, int64_t memory_cap) {
 void gh_close(gh_runtime *r) {
   if (r->memory != NULL) r->api.ReleaseMemoryInfo(r->memory);
   if (r->env != NULL) r->api.ReleaseEnv(r->env);
+  if (r->claimed) __atomic_store_n(&taken, 0, __ATOMIC_SEQ_CST);
   free(r);
 }
 
@@ -118,6 +121,7 @@ static ort_status *set_options(gh_runtime *r, void *options, int threads, int ra
       {"session.inter_op.allow_spinning", "0"},
       // Else the bytes could be the runtime's own format, which it trusts.
       {"session.load_model_format", "ONNX"},
+      // Else weights "in another file" are read from the working directory.
       {"session.model_external_initializers_file_folder_path", "/dev/null/none"},
   };
   TRY(r->api.SetSessionExecutionMode(options, SEQUENTIAL));

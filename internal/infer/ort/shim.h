@@ -14,6 +14,7 @@ typedef struct {
   void *env;              // owned
   void *memory;           // owned: says "plain CPU memory" for values over our bytes
   void *allocator;        // the library's default allocator, not ours to release
+  int claimed;            // it is the process's one runtime
 } gh_runtime;
 
 // gh_tensor is one input or output of a call.
@@ -50,9 +51,9 @@ typedef struct {
 } gh_spec;
 
 gh_runtime *gh_open(const char *path, char *why, size_t room);
+int gh_claim(gh_runtime *);
 ort_status *gh_start(gh_runtime *, int64_t memory_cap);
 void gh_close(gh_runtime *);
-const char *gh_entry(int i, int *position);
 
 int gh_error_code(gh_runtime *, const ort_status *);
 const char *gh_error_message(gh_runtime *, const ort_status *);
