@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -24,7 +25,7 @@ func writableMemory() (int64, error) {
 			return kb << 10, err
 		}
 	}
-	return 0, fmt.Errorf("read this process's size: no VmData in its status")
+	return 0, errors.New("read this process's size: no VmData in its status")
 }
 
 // cpuModel names the processor; results differ between processors in the last bits.

@@ -113,7 +113,7 @@ func (f *Fleet) Acquire(ref string) (m *Model, release func(), err error) {
 		if m, ok := e.acquire(); ok {
 			return m, e.release, nil
 		}
-		if err := f.unavailable(ref, e); err != nil {
+		if err := f.unavailable(e); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -159,7 +159,7 @@ func (f *Fleet) find(ref string) (*entry, error) {
 
 // unavailable says why an entry cannot be used; nil means: look again, the table
 // has a new one.
-func (f *Fleet) unavailable(ref string, e *entry) error {
+func (f *Fleet) unavailable(e *entry) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {

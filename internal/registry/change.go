@@ -167,11 +167,11 @@ type Move struct {
 // change makes the next state of a copy of the present one, writes it, and only
 // then shows it. One at a time; readers never wait.
 func (r *Registry) change(edit func(*state) error) error {
-	if r.lock == nil {
-		return errors.New("the data directory was opened to be read only")
-	}
 	r.writing.Lock()
 	defer r.writing.Unlock()
+	if r.lock == nil {
+		return errors.New("the data directory is not held by this process, so nothing can be changed")
+	}
 	next := r.now.Load().clone()
 	if err := edit(next); err != nil {
 		return err

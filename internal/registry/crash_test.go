@@ -57,7 +57,7 @@ func TestACrashLeavesTheOldStateOrTheNew(t *testing.T) {
 				fault, steps := crashAt(n)
 				r.disk.fault = fault
 				err := change(r, one, two)
-				r.lock.Close() // what the kernel does for a dead process
+				unlock(r.lock) // what the kernel does for a dead process
 
 				again := open(t, dir)
 				after := listing(again.Versions())
@@ -143,12 +143,16 @@ func TestLeftoversOfDeadProcessesAreRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, dead.path(bundleDir, "half.onnx"), "x")
-	dead.lock.Close() // its process died
+	unlock(dead.lock) // its process died
 	alive, err := newStage(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer alive.close()
+	defer func() {
+		if err := alive.close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	orphan := filepath.Join(dir, packagesDir, "sha256-"+strings.Repeat("0", 64))
 	if err := os.MkdirAll(orphan, 0o555); err != nil { //nolint:gosec // as a sealed package is
 		t.Fatal(err)

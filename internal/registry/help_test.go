@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -73,6 +74,9 @@ func files(t *testing.T, dir string) []string {
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err == nil && path != dir {
 			list = append(list, strings.TrimPrefix(path, dir+"/"))
+		}
+		if errors.Is(err, fs.ErrNotExist) { // it went while we looked
+			return nil
 		}
 		return err
 	})

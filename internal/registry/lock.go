@@ -49,6 +49,14 @@ func takeLock(dir string) (*os.File, error) {
 	return f, nil
 }
 
+// unlock gives a lock free and closes its file. Closing alone would not do it at
+// once: a child process that is being started holds a copy of every open file
+// until it has become another program.
+func unlock(f *os.File) error {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_UN)
+	return errors.Join(err, f.Close())
+}
+
 // flock takes the lock of an open file or folder, or fails at once.
 func flock(f *os.File) error {
 	for {

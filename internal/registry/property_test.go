@@ -102,7 +102,7 @@ func TestAnyHistoryGivesTheListThatASimpleModelGives(t *testing.T) {
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		dir := t.TempDir()
-		r, err := Open(dir, nil, Options{})
+		r, err := openOn(disk{hasty: true}, dir, nil, Options{})
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -130,7 +130,7 @@ func TestAnyHistoryGivesTheListThatASimpleModelGives(t *testing.T) {
 				}
 			case "reopen":
 				r.Close()
-				r, err = Open(dir, nil, Options{})
+				r, err = openOn(disk{hasty: true}, dir, nil, Options{})
 			}
 			if err != nil {
 				rt.Fatal(err)
@@ -140,7 +140,7 @@ func TestAnyHistoryGivesTheListThatASimpleModelGives(t *testing.T) {
 			}
 		}
 		r.Close()
-		if r, err = Open(dir, nil, Options{}); err != nil {
+		if r, err = openOn(disk{hasty: true}, dir, nil, Options{}); err != nil {
 			rt.Fatal(err)
 		}
 		if got, want := described(r.Versions()), s.String(); got != want {

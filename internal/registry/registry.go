@@ -35,7 +35,7 @@ type Registry struct {
 	o        Options
 	required map[string]bool
 	builtIn  map[string]fs.FS // by digest
-	lock     *os.File         // nil when it was opened to be read only
+	lock     *os.File         // guarded by writing; nil when it was opened to be read only, and after Close
 	disk     disk
 	changed  chan struct{}
 	now      atomic.Pointer[state] // an immutable state
@@ -54,6 +54,10 @@ var _ interface {
 // in the built-in packages. It fails with a *LockedError when another process
 // holds it. What a crash left half done is cleaned up.
 func Open(dir string, builtIn []BuiltIn, o Options) (*Registry, error) {
+	return openOn(disk{}, dir, builtIn, o)
+}
+
+func openOn(d disk, dir string, builtIn []BuiltIn, o Options) (*Registry, error) {
 	if err := prepare(dir); err != nil {
 		return nil, err
 	}
@@ -63,11 +67,11 @@ func Open(dir string, builtIn []BuiltIn, o Options) (*Registry, error) {
 	}
 	r, err := read(dir, builtIn, o)
 	if err == nil {
-		r.lock = lock
+		r.lock, r.disk = lock, d
 		err = r.settle()
 	}
 	if err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, unlock(lock))
 	}
 	return r, nil
 }
@@ -174,10 +178,14 @@ func (r *Registry) Close() error {
 		r.stop()
 		<-r.done
 	}
+	r.writing.Lock()
+	defer r.writing.Unlock()
 	if r.lock == nil {
 		return nil
 	}
-	return r.lock.Close()
+	lock := r.lock
+	r.lock = nil
+	return unlock(lock)
 }
 
 // Dir is the data directory.

@@ -40,7 +40,7 @@ func (s *stage) path(names ...string) string {
 }
 
 // close removes whatever is still in the stage.
-func (s *stage) close() error { return errors.Join(erase(s.dir), s.lock.Close()) }
+func (s *stage) close() error { return errors.Join(erase(s.dir), unlock(s.lock)) }
 
 // cleanStages removes what dead processes left. One that is being made and not
 // yet locked is a moment old and empty: it is left alone by being empty.
@@ -55,10 +55,11 @@ func cleanStages(data string) error {
 			continue // its owner has just removed it
 		}
 		inside, _ := f.ReadDir(1)
-		if len(inside) > 0 && flock(f) == nil {
-			err = erase(dir)
+		if len(inside) == 0 || flock(f) != nil {
+			f.Close()
+			continue
 		}
-		if err = errors.Join(err, f.Close()); err != nil {
+		if err := errors.Join(erase(dir), unlock(f)); err != nil {
 			return err
 		}
 	}

@@ -210,8 +210,5 @@ func (s *roadServer) add(t *testing.T, c oddmodels.Case) (refused, warnings stri
 	if _, err := s.client.Remove(t.Context(), ref); err != nil {
 		t.Errorf("%s: %v", c.Name, err)
 	}
-	for _, w := range added.Report.Warnings {
-		warnings += figures.ReplaceAllString(w, "…") + "; "
-	}
-	return "", strings.TrimSuffix(warnings, "; ")
+	return "", figures.ReplaceAllString(strings.Join(added.Report.Warnings, "; "), "…")
 }

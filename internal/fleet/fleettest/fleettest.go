@@ -20,7 +20,7 @@ import (
 // the child process of a Checker it runs the check instead.
 func Main(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == fleet.Command {
-		os.Exit(fleet.CheckMain(os.Stdin, os.Stdout))
+		os.Exit(fleet.CheckMain(os.Stdin, os.Stdout)) //nolint:forbidigo // here it is main: of the child
 	}
 	goleak.VerifyTestMain(m)
 }
