@@ -24,9 +24,17 @@ type Source interface {
 type Version struct {
 	Name     string
 	Digest   string   // sha256:HEX
+	Number   int      // 1, 2, 3 … of its name, in the order added, never used again
 	Aliases  []string // that point at it now: "default", …
 	Required bool     // readiness waits for it
 	BuiltIn  bool
 	Added    time.Time
 	Project  string
+}
+
+// Located is a Source whose packages lie in directories of their own, which the
+// check in a child process needs.
+type Located interface {
+	// Directory finds the directory of a package; built-in ones have none.
+	Directory(digest string) (dir string, ok bool)
 }

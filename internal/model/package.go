@@ -1,7 +1,11 @@
 package model
 
 import (
+	"errors"
+	"io"
 	"io/fs"
+	"slices"
+	"strings"
 
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
@@ -13,7 +17,8 @@ type Package struct {
 	Manifest Manifest
 	Digest   string // sha256:HEX over the files, see Digest
 	Labels   []Label
-	FS       fs.FS // the package's regular files and nothing else
+	FS       fs.FS    // the package's regular files and nothing else
+	Notes    []string // what Import decided that its caller may want to know
 }
 
 // Label is one class.
@@ -45,4 +50,123 @@ type Binding struct {
 	Temperature float64
 	TopK        int
 	Embedding   *tensor.Spec // nil where the package names none
+}
+
+// Open reads a package: its manifest, its labels and the digest of its files.
+// Everything that the manifest names must be a file of the package.
+func Open(fsys fs.FS) (*Package, error) {
+	files, err := walk(fsys, DefaultLimits)
+	if err != nil {
+		return nil, err
+	}
+	if top := commonTop(files); top != "" {
+		if fsys, err = fs.Sub(fsys, top); err != nil {
+			return nil, err
+		}
+		for i := range files {
+			files[i] = strings.TrimPrefix(files[i], top+"/")
+		}
+	}
+	p := &Package{FS: fsys}
+	if err := p.read(files); err != nil {
+		return nil, err
+	}
+	if p.Digest, err = digest(fsys, files); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Package) read(files []string) error {
+	if len(files) == 0 {
+		return refuse("the package is empty")
+	}
+	if !slices.Contains(files, ManifestName) {
+		return refuse("%s is missing in the package; it says how pictures are prepared and what the outputs mean", ManifestName)
+	}
+	text, err := readFile(p.FS, ManifestName, maxManifest)
+	if err != nil {
+		return err
+	}
+	if p.Manifest, p.Labels, err = ParseManifest(ManifestName, text); err != nil {
+		return err
+	}
+	m := &p.Manifest
+	if err := named(files, "model", m.Model); err != nil {
+		return err
+	}
+	if m.Output.Labels != "" {
+		if err := named(files, "output.labels", m.Output.Labels); err != nil {
+			return err
+		}
+		text, err := readFile(p.FS, m.Output.Labels, maxLabelFile)
+		if err != nil {
+			return err
+		}
+		if p.Labels, err = ParseLabels(m.Output.Labels, text); err != nil {
+			return err
+		}
+	}
+	return p.evidence(files)
+}
+
+// evidence checks that probe and certificate are there.
+func (p *Package) evidence(files []string) error {
+	m := &p.Manifest
+	if m.Probe != nil {
+		if err := named(files, "probe.image", m.Probe.Image); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(p.Labels, func(l Label) bool { return l.Name == m.Probe.Label }) {
+			return refuse("%s: probe.label is %s, which is none of the %d labels", ManifestName, quote(m.Probe.Label), len(p.Labels))
+		}
+	}
+	if m.Parity != "" && !slices.ContainsFunc(files, func(f string) bool { return strings.HasPrefix(f, m.Parity+"/") }) {
+		return refuse("%s: parity names the folder %s, which is not in the package", ManifestName, quote(m.Parity))
+	}
+	return nil
+}
+
+func named(files []string, field, name string) error {
+	if slices.Contains(files, name) {
+		return nil
+	}
+	return refuse("%s: %s names %s, which is missing in the package", ManifestName, field, quote(name))
+}
+
+// Model reads the model file. It fails above DefaultLimits.Bytes.
+func (p *Package) Model() ([]byte, error) {
+	return readFile(p.FS, p.Manifest.Model, DefaultLimits.Bytes)
+}
+
+// readFile reads at most limit bytes of a regular file.
+func readFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, refuse("%s is missing in the package", quote(name))
+		}
+		return nil, err
+	}
+	defer f.Close()
+	return readOpen(f, name, limit)
+}
+
+func readOpen(f fs.File, name string, limit int64) ([]byte, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, refuse("%s is no regular file", quote(name))
+	}
+	if info.Size() > limit {
+		return nil, refuse("%s has %d bytes; at most %d are read", quote(name), info.Size(), limit)
+	}
+	// One buffer of the right size: models are large, and io.ReadAll grows.
+	data := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, data); err != nil {
+		return nil, err
+	}
+	return data, nil
 }

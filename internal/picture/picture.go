@@ -80,7 +80,8 @@ const (
 )
 
 // Recipe is how a picture becomes a model's tensor. It is data of the model's
-// package. The steps run in the order of the fields.
+// package. The steps run in the order of the fields; only Gray comes before the
+// resize, where training code has it.
 type Recipe struct {
 	Background [3]uint8 // R,G,B under transparent pixels and around a letterbox
 	Resize     Resize
@@ -108,4 +109,5 @@ type Resize struct {
 type Crop struct {
 	Width, Height int
 	Fraction      float64
+	Floor         bool // an odd pixel goes below and right (Hugging Face, Keras); else half to even (torchvision)
 }

@@ -44,7 +44,7 @@ type Result struct {
 	Format      string           `json:"format,omitempty"`
 	Width       int              `json:"width,omitempty"` // as displayed
 	Height      int              `json:"height,omitempty"`
-	Predictions []Prediction     `json:"predictions,omitempty"`
+	Predictions []Prediction     `json:"predictions,omitzero"` // nil where there is an error; may be empty
 	Error       *problem.Problem `json:"error,omitempty"`
 }
 

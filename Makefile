@@ -1,0 +1,61 @@
+# make run    build everything, start the service on loopback, classify the examples, keep serving
+# make test   the tests that need nothing but Go, a C compiler and ONNX Runtime
+# make build  bin/goshawk        make dist   one file with the runtime inside, for machines without tools
+# make lint   make bench         make docs   make lib   make clean
+#
+# LISTEN=HOST:PORT and DATA=DIR tell run where to listen and where to keep what is kept.
+
+LISTEN ?= 127.0.0.1:8080
+DATA ?=
+TESTFLAGS ?=
+SHARED ?= ../shared
+LINT_VERSION = v2.15.0
+
+export CGO_ENABLED = 1
+VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+# Without a usable git (an archive, another owner's checkout) the go command cannot stamp the commit and would stop.
+VCS = $(shell git rev-parse HEAD >/dev/null 2>&1 || echo -buildvcs=false)
+BUILD = go build -trimpath $(VCS) -ldflags "-X main.release=$(VERSION)"
+
+.PHONY: run build lib test dist bench lint docs clean need
+
+run: build
+	@exec scripts/run.sh "$(LISTEN)" "$(DATA)"
+
+build: lib
+	@scripts/modules.sh ./cmd/goshawk
+	@$(BUILD) -o bin/goshawk ./cmd/goshawk
+
+# First of all: is everything there that cannot be fetched?
+need:
+	@scripts/need.sh
+
+lib: need
+	@scripts/fetch-runtime.sh lib
+
+test: build # the end-to-end tests run the real program
+	@scripts/modules.sh -test ./...
+	go test $(TESTFLAGS) ./...
+
+dist: lib
+	@scripts/modules.sh ./cmd/goshawk
+	@scripts/dist.sh "$(VERSION)" "$(BUILD)"
+
+bench: build # wants the test data beside the checkout, or SHARED=DIR
+	go run ./bench -server bin/goshawk -shared "$(SHARED)"
+
+docs: need
+	go run ./cmd/goshawk reference docs/reference
+	go run ./tools/notices NOTICE
+
+lint: .cache/bin/golangci-lint-$(LINT_VERSION)
+	.cache/bin/golangci-lint-$(LINT_VERSION) run ./...
+
+.cache/bin/golangci-lint-$(LINT_VERSION):
+	@scripts/need.sh
+	@echo "goshawk: building golangci-lint $(LINT_VERSION) (some minutes, once)"
+	GOBIN="$(CURDIR)/.cache/bin" go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv .cache/bin/golangci-lint $@
+
+clean:
+	rm -rf bin dist lib .cache

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/goshawk-ai/goshawk/test/running"
+)
+
+const (
+	small = "500 x 375"
+	large = "12 megapixels"
+)
+
+var (
+	models        = []string{"imagenet", "cifar10", "squeezenet"}
+	concurrencies = []int{1, 8, 64}
+)
+
+// bench is the parent: it owns the server that is measured.
+type bench struct {
+	options
+	self    string
+	folders map[string]string // of pictures, by their size
+	added   string            // folder of the packages that are not inside the program
+	server  *process
+	url     string
+}
+
+func newBench(o options) (*bench, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{options: o, self: self, folders: map[string]string{
+		small: filepath.Join(o.shared, "images", "photos"), large: filepath.Join(o.shared, "images", "photos-12mp"),
+	}}
+	data, err := os.MkdirTemp("", "goshawk-bench-")
+	if err != nil {
+		return nil, err
+	}
+	b.added = filepath.Join(data, "packages")
+	for _, model := range models[2:] { // the others are inside the program
+		if err := running.WritePackage(o.shared, model, b.packageDir(model)); err != nil {
+			return nil, err
+		}
+		if out, err := exec.Command(o.server, "models", "add", b.packageDir(model), "--data", filepath.Join(data, "data")).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("add %s: %s", model, out)
+		}
+	}
+	if b.server, b.url, err = serve(o.server, filepath.Join(data, "data")); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// serve starts the program on a free port and waits until it is ready.
+func serve(program, data string) (*process, string, error) {
+	p, err := start(program, "serve", "--listen", "127.0.0.1:0", "--data", data, "--log-level", "warn")
+	if err != nil {
+		return nil, "", err
+	}
+	url, err := p.expect("listening")
+	if err == nil {
+		_, err = p.expect("ready")
+	}
+	return p, url, err
+}
+
+func (b *bench) stop() { _ = b.server.stop() }
+
+// packageDir is where the loop finds a model's package.
+func (b *bench) packageDir(model string) string {
+	if slices.Contains(models[2:], model) {
+		return filepath.Join(b.added, model)
+	}
+	return filepath.Join("internal", "registry", "builtin", model)
+}
+
+// all measures what the options ask for.
+func (b *bench) all() (*report, error) {
+	r := &report{options: b.options, began: time.Now()}
+	out, err := exec.Command(b.options.server, "version").Output()
+	if err != nil {
+		return nil, fmt.Errorf("goshawk version: %w", err)
+	}
+	r.versions = "```\n" + string(out) + "```"
+	wanted := func(part string) bool { return b.only == "" || b.only == part }
+	if wanted("start") {
+		if r.start, err = b.startups(b.pairs); err != nil {
+			return nil, err
+		}
+	}
+	if wanted("ratio") {
+		for _, photos := range []string{small, large} {
+			for _, model := range models {
+				s, err := b.measure(model, photos)
+				if err != nil {
+					return nil, err
+				}
+				r.series = append(r.series, s...)
+			}
+		}
+	}
+	if wanted("overload") {
+		if r.overload, err = b.overloads("squeezenet"); err != nil {
+			return nil, err
+		}
+	}
+	if wanted("large") {
+		if r.large, err = b.larges("squeezenet", b.pairs); err != nil {
+			return nil, err
+		}
+	}
+	r.peak, err = b.server.memory("status", "VmHWM")
+	return r, err
+}
+
+func (b *bench) target(model string) *target {
+	return newTarget(b.url + "/v1/predictions?model=" + model)
+}
+
+// rounds is what one model and one size of photos need.
+type rounds struct {
+	*bench
+	model, photos string
+	pictures      [][]byte
+	loop, null    *process
+	server, empty *target
+	series        []series // by concurrency
+}
+
+// measure alternates, in each round, the loop and for each concurrency the null
+// server and goshawk; every second round the other way about, so that a machine
+// that grows slower favors nobody.
+func (b *bench) measure(model, photos string) ([]series, error) {
+	pictures, err := load(b.folders[photos])
+	if err != nil {
+		return nil, err
+	}
+	r := &rounds{bench: b, model: model, photos: photos, pictures: pictures, server: b.target(model)}
+	if err := r.children(); err != nil {
+		return nil, err
+	}
+	defer func() { _, _ = r.loop.stop(), r.null.stop() }() // their figures are in
+	for _, c := range concurrencies {
+		r.series = append(r.series, series{Model: model, Photos: photos, Concurrency: c})
+	}
+	for i := range b.pairs {
+		if err := r.one(i%2 == 1); err != nil {
+			return nil, fmt.Errorf("%s, %s: %w", model, photos, err)
+		}
+		fmt.Fprintf(os.Stderr, "%s, %s: pair %d of %d\n", model, photos, i+1, b.pairs)
+	}
+	return r.series, nil
+}
+
+func (r *rounds) children() (err error) {
+	dir := r.packageDir(r.model)
+	if r.loop, err = start(r.self, "-library", r.library, "loop", dir, r.folders[r.photos]); err != nil {
+		return err
+	}
+	if _, err = r.loop.expect("ready"); err != nil {
+		return err
+	}
+	size, err := answerSize(r.server.url, r.pictures[0])
+	if err != nil {
+		return err
+	}
+	if r.null, err = start(r.self, "null", fmt.Sprint(size)); err != nil {
+		return err
+	}
+	address, err := r.null.expect("listening")
+	r.empty = newTarget(address)
+	return err
+}
+
+// answerSize asks once, so that the null server answers as much as goshawk does.
+func answerSize(url string, picture []byte) (int, error) {
+	res, err := http.Post(url, "image/jpeg", bytes.NewReader(picture))
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", res.Status, body)
+	}
+	return len(body), err
+}
+
+func (r *rounds) one(backwards bool) error {
+	pairs := make([]pair, len(concurrencies))
+	steps := []func() error{func() error {
+		f, err := loopChild(r.loop, r.duration)
+		for i := range pairs {
+			pairs[i].Loop = f
+		}
+		return err
+	}}
+	for i, c := range concurrencies {
+		steps = append(steps, func() (err error) {
+			pairs[i].Null, err = loaded(r.null, r.empty, r.pictures, c, r.duration/3)
+			return err
+		}, func() (err error) {
+			pairs[i].Server, err = loaded(r.bench.server, r.server, r.pictures, c, r.duration)
+			return err
+		})
+	}
+	for i := range steps {
+		step := steps[i]
+		if backwards {
+			step = steps[len(steps)-1-i]
+		}
+		runtime.GC() // the client's garbage is not collected while somebody is measured
+		if err := step(); err != nil {
+			return err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	for i := range pairs {
+		r.series[i].Pairs = append(r.series[i].Pairs, pairs[i])
+	}
+	return nil
+}

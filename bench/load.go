@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// target is an address that pictures are posted to.
+type target struct {
+	url    string
+	client *http.Client
+}
+
+func newTarget(url string) *target {
+	t := &http.Transport{MaxIdleConnsPerHost: 1024, MaxIdleConns: 1024, DisableCompression: true}
+	return &target{url, &http.Client{Transport: t, Timeout: 30 * time.Second}}
+}
+
+// post sends one picture and reads the whole answer.
+func (t *target) post(ctx context.Context, body []byte) (status, size int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, bytes.NewReader(body))
+	if err != nil {
+		return 0, 0, err
+	}
+	req.Header.Set("Content-Type", "image/jpeg")
+	res, err := t.client.Do(req)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer res.Body.Close()
+	n, err := io.Copy(io.Discard, res.Body)
+	return res.StatusCode, int(n), err
+}
+
+// result is what a run of load saw.
+type result struct {
+	Answers int             // with status 200
+	Within  int             // of these, within a second
+	Refused int             // 503
+	Wrong   int             // any other status, or no answer: the run is void when there is one
+	Took    []time.Duration // of the 200s
+	Wall    time.Duration
+}
+
+// closed keeps `concurrency` requests under way for the duration.
+func (t *target) closed(pictures [][]byte, concurrency int, duration time.Duration) result {
+	var next atomic.Int64
+	began := time.Now()
+	until := began.Add(duration)
+	parts := make([]result, concurrency)
+	var all sync.WaitGroup
+	for i := range parts {
+		all.Go(func() {
+			for time.Now().Before(until) {
+				picture := pictures[int(next.Add(1))%len(pictures)]
+				parts[i].count(t, picture)
+			}
+		})
+	}
+	all.Wait()
+	return merge(parts, time.Since(began))
+}
+
+// open sends requests at Poisson arrivals, whatever the answers do. When the
+// last one is sent it calls after, and then waits for the answers.
+func (t *target) open(pictures [][]byte, rate float64, duration time.Duration, after func()) result {
+	r := rand.New(rand.NewPCG(7, uint64(time.Now().UnixNano())))
+	var mu sync.Mutex
+	var parts []result
+	var all sync.WaitGroup
+	began := time.Now()
+	for at, i := time.Duration(0), 0; at < duration; i++ {
+		time.Sleep(time.Until(began.Add(at)))
+		all.Go(func() {
+			var one result
+			one.count(t, pictures[i%len(pictures)])
+			mu.Lock()
+			defer mu.Unlock()
+			parts = append(parts, one)
+		})
+		at += time.Duration(r.ExpFloat64() / rate * float64(time.Second))
+	}
+	offered := time.Since(began)
+	after()
+	all.Wait()
+	return merge(parts, offered)
+}
+
+func (r *result) count(t *target, picture []byte) {
+	began := time.Now()
+	status, _, err := t.post(context.Background(), picture)
+	took := time.Since(began)
+	switch {
+	case err == nil && status == http.StatusOK:
+		r.Answers++
+		r.Took = append(r.Took, took)
+		if took <= time.Second {
+			r.Within++
+		}
+	case err == nil && status == http.StatusServiceUnavailable:
+		r.Refused++
+	default:
+		r.Wrong++
+	}
+}
+
+func merge(parts []result, wall time.Duration) result {
+	sum := result{Wall: wall}
+	for _, p := range parts {
+		sum.Answers += p.Answers
+		sum.Within += p.Within
+		sum.Refused += p.Refused
+		sum.Wrong += p.Wrong
+		sum.Took = append(sum.Took, p.Took...)
+	}
+	return sum
+}
+
+// valid says why a run can't be used.
+func (r result) valid() error {
+	if r.Wrong > 0 || r.Answers == 0 {
+		return fmt.Errorf("%d answers, %d refusals, %d wrong answers", r.Answers, r.Refused, r.Wrong)
+	}
+	return nil
+}

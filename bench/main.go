@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/goshawk-ai/goshawk/internal/infer/ort"
+)
+
+type options struct {
+	server, library string
+	shared          string // folder of test data: models, photos
+	out             string
+	pairs           int
+	duration        time.Duration
+	only            string
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.server, "server", "bin/goshawk", "the program to measure")
+	flag.StringVar(&o.library, "library", filepath.Join("lib", "libonnxruntime.so."+ort.Release), "ONNX Runtime, for the loop")
+	flag.StringVar(&o.shared, "shared", filepath.Join("..", "shared"), "folder of the test data")
+	flag.StringVar(&o.out, "out", "docs/benchmarks.md", "report to write")
+	flag.IntVar(&o.pairs, "pairs", 12, "alternating pairs a condition")
+	flag.DurationVar(&o.duration, "duration", 3*time.Second, "of one side of a pair")
+	flag.StringVar(&o.only, "only", "", "ratio, overload, large or start; empty is all")
+	flag.Parse()
+	if err := run(o, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the parent, or one of the children that it starts from itself.
+func run(o options, args []string) error {
+	if len(args) > 0 {
+		return child(o, args)
+	}
+	if runtime.GOOS != "linux" {
+		return errors.New("the benchmark reads /proc, which only Linux has")
+	}
+	b, err := newBench(o)
+	if err != nil {
+		return err
+	}
+	defer b.stop()
+	report, err := b.all()
+	if err != nil {
+		return err
+	}
+	return report.write(o.out)
+}
+
+func child(o options, args []string) error {
+	switch {
+	case args[0] == "null" && len(args) == 2:
+		size, err := strconv.Atoi(args[1])
+		if err != nil {
+			return err
+		}
+		return nullServer(size)
+	case args[0] == "loop" && len(args) == 3:
+		pictures, err := load(args[2])
+		if err != nil {
+			return err
+		}
+		b, err := newBare(o.library, args[1], pictures)
+		if err != nil {
+			return err
+		}
+		return serveLoop(b)
+	}
+	return fmt.Errorf("unknown command %q", args)
+}
+
+// load reads the JPEG files of a folder, in the order of their names.
+func load(dir string) ([][]byte, error) {
+	names, err := filepath.Glob(filepath.Join(dir, "*.jpg"))
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("no .jpg in %q", dir)
+	}
+	slices.Sort(names)
+	pictures := make([][]byte, len(names))
+	for i, name := range names {
+		if pictures[i], err = os.ReadFile(name); err != nil {
+			return nil, err
+		}
+	}
+	return pictures, nil
+}

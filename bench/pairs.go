@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+// figure is what one process cost for one condition.
+type figure struct {
+	Pictures int
+	CPU      time.Duration // a picture
+	Rate     float64       // pictures a second
+	Took     []time.Duration
+}
+
+// pair is one round: the loop, the null server and goshawk, one after another.
+type pair struct {
+	Loop, Null, Server figure
+}
+
+// series is a condition's pairs.
+type series struct {
+	Model, Photos string
+	Concurrency   int
+	Pairs         []pair
+}
+
+// floor is server CPU a request over what no server could avoid: the loop's CPU
+// a picture and a null server's a request.
+func (s series) floor() interval {
+	return s.ratio(func(p pair) float64 {
+		return float64(p.Server.CPU) / float64(p.Loop.CPU+p.Null.CPU)
+	})
+}
+
+// loop is server CPU a request over the loop's a picture.
+func (s series) loop() interval {
+	return s.ratio(func(p pair) float64 { return float64(p.Server.CPU) / float64(p.Loop.CPU) })
+}
+
+// throughput is the server's pictures a second over the loop's. The client
+// takes its share of the same cores here, and takes nothing from the loop.
+func (s series) throughput() interval {
+	return s.ratio(func(p pair) float64 { return p.Server.Rate / p.Loop.Rate })
+}
+
+func (s series) ratio(of func(pair) float64) interval {
+	values := make([]float64, len(s.Pairs))
+	for i, p := range s.Pairs {
+		values[i] = of(p)
+	}
+	return bootstrap(values)
+}
+
+// median of a duration over the pairs.
+func (s series) median(of func(pair) time.Duration) time.Duration {
+	values := make([]float64, len(s.Pairs))
+	for i, p := range s.Pairs {
+		values[i] = float64(of(p))
+	}
+	return time.Duration(median(values))
+}
+
+// took is every answer's latency, over all pairs.
+func (s series) took() []time.Duration {
+	var all []time.Duration
+	for _, p := range s.Pairs {
+		all = append(all, p.Server.Took...)
+	}
+	return all
+}
+
+// loopChild asks the loop's process for a run.
+func loopChild(p *process, duration time.Duration) (figure, error) {
+	if _, err := fmt.Fprintln(p.stdin, duration); err != nil {
+		return figure{}, err
+	}
+	line, err := p.expect("done")
+	if err != nil {
+		return figure{}, err
+	}
+	var n, cpu, wall int64
+	if _, err := fmt.Sscan(line, &n, &cpu, &wall); err != nil || n == 0 {
+		return figure{}, fmt.Errorf("the loop answered %q", line)
+	}
+	return figure{Pictures: int(n), CPU: time.Duration(cpu / n), Rate: float64(n) / time.Duration(wall).Seconds()}, nil
+}
+
+// loaded measures a server's process under a closed load.
+func loaded(p *process, t *target, pictures [][]byte, concurrency int, duration time.Duration) (figure, error) {
+	before, err := p.cpu()
+	if err != nil {
+		return figure{}, err
+	}
+	r := t.closed(pictures, concurrency, duration)
+	after, err := p.cpu()
+	if err != nil {
+		return figure{}, err
+	}
+	if r.Answers == 0 || r.Wrong > 0 {
+		return figure{}, r.valid()
+	}
+	return figure{
+		Pictures: r.Answers,
+		CPU:      (after - before) / time.Duration(r.Answers),
+		Rate:     float64(r.Answers) / r.Wall.Seconds(),
+		Took:     r.Took,
+	}, nil
+}

@@ -1,0 +1,20 @@
+package main
+
+import (
+	"context"
+
+	"github.com/goshawk-ai/goshawk/internal/app"
+	"github.com/goshawk-ai/goshawk/internal/config"
+	"github.com/goshawk-ai/goshawk/internal/fleet"
+)
+
+// house opens the real rooms.
+func house() rooms {
+	return rooms{
+		serve:      app.Serve,
+		local:      func(ctx context.Context, cfg *config.Config) (predictor, error) { return app.NewLocal(ctx, cfg) },
+		models:     app.Models,
+		checkModel: fleet.CheckMain,
+		engine:     app.Engine,
+	}
+}

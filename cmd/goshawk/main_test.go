@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/goshawk-ai/goshawk/internal/config"
+	"github.com/goshawk-ai/goshawk/internal/predict"
+	"github.com/goshawk-ai/goshawk/internal/problem"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// bench is a command line in a test: what goes in, and what came out.
+type bench struct {
+	console
+	rooms    rooms
+	stdin    string
+	out, err bytes.Buffer
+}
+
+func newBench(t *testing.T) *bench {
+	b := &bench{rooms: rooms{local: localLengths}}
+	b.environ = []string{"HOME=" + t.TempDir()}
+	return b
+}
+
+func (b *bench) run(ctx context.Context, args ...string) int {
+	b.out.Reset()
+	b.err.Reset()
+	b.in, b.console.out, b.console.err = strings.NewReader(b.stdin), &b.out, &b.err
+	return run(ctx, args, &b.console, b.rooms)
+}
+
+// lengths is a predictor without a model: the label of a picture is how many
+// bytes it has, and one that begins with "bad" is damaged.
+type lengths struct{ fault error }
+
+func localLengths(context.Context, *config.Config) (predictor, error) { return lengths{}, nil }
+
+func (l lengths) Close() error { return nil }
+
+func (l lengths) Run(_ context.Context, r predict.Request) (*predict.Answer, error) {
+	if l.fault != nil {
+		return nil, l.fault
+	}
+	p := r.Pictures[0]
+	result := predict.Result{Name: p.Name, SHA256: "00ff"}
+	if bytes.HasPrefix(p.Data, []byte("bad")) {
+		result.Error = problem.PictureDamaged.New("the picture ends in the middle")
+	} else {
+		result.Predictions = []predict.Prediction{
+			{Label: fmt.Sprintf("%d bytes", len(p.Data)), Index: 7, Probability: 0.75},
+			{Label: "something, else", Index: 2, Probability: 0.25},
+		}
+	}
+	return &predict.Answer{ID: "pred_x", Model: predict.Model{Name: r.Model}, Results: []predict.Result{result}, Timings: predict.Timings{Total: 1.25}}, nil
+}
+
+func TestWrongUseIsOneSentence(t *testing.T) {
+	b := newBench(t)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"srve"}, `goshawk: there is no command "goshawk srve" (try goshawk --help)`},
+		{[]string{"models", "delete"}, `goshawk: there is no command "goshawk models delete" (try goshawk models --help)`},
+		{[]string{"serve", "here"}, `goshawk: goshawk serve takes no arguments, and "here" is one (try goshawk serve --help)`},
+		{[]string{"serve", "--lisen", "x"}, `goshawk: unknown flag: --lisen (try goshawk serve --help)`},
+		{[]string{"serve", "--listen", "8080"}, `goshawk: --listen: "8080" is no address (write it as 127.0.0.1:8080)`},
+		{[]string{"serve", "--listen", "0.0.0.0:1"}, `goshawk: listen: refusing to listen on 0.0.0.0:1 without a key: anybody on the network could use it (set auth.keys_file, or listen on 127.0.0.1)`},
+		{[]string{"predict"}, `goshawk: goshawk predict takes at least one file, directory, URL or -, and was given 0 (try goshawk predict --help)`},
+		{[]string{"predict", "-o", "xml", "a"}, `goshawk: invalid argument "xml" for "-o, --output" flag: it is one of table, json, csv (try goshawk predict --help)`},
+		{[]string{"predict", "--threshold", "2", "a"}, `goshawk: --top-k must not be negative and --threshold lies between 0 and 1`},
+		{[]string{"predict", "--server", "here", "a"}, `goshawk: client.server: "here" is no URL (write it as http://127.0.0.1:8080)`},
+		{[]string{"config", "verify", "--config", "none.yaml"}, `goshawk: cannot read the configuration: open none.yaml: no such file or directory`},
+	} {
+		if code := b.run(t.Context(), c.args...); code != exitUsage || b.err.String() != c.want+"\n" || b.out.Len() != 0 {
+			t.Errorf("%q: code %d, stdout %q\n got %s\nwant %s", c.args, code, &b.out, &b.err, c.want)
+		}
+	}
+}
+
+func TestEveryMistakeInTheSettingsIsNamed(t *testing.T) {
+	b := newBench(t)
+	code := b.run(t.Context(), "config", "verify", "--tls-cert", "x", "--listen", ":80")
+	if lines := strings.Split(strings.TrimSpace(b.err.String()), "\n"); code != exitUsage || len(lines) != 2 {
+		t.Errorf("code %d, stderr %q; want 2, and both mistakes at once", code, lines)
+	}
+}
+
+func TestConfigShow(t *testing.T) {
+	b := newBench(t)
+	b.environ = append(b.environ, "GOSHAWK_THREADS=2", "GOSHAWK_CLIENT_KEY=hush", "GOSHAWK_THREAD=1")
+	if code := b.run(t.Context(), "config", "show", "--model", "cifar10"); code != exitDone {
+		t.Fatalf("code %d: %s", code, &b.err)
+	}
+	for _, want := range []string{"threads\t2\tGOSHAWK_THREADS\n", "model\tcifar10\t--model\n", "client.key\t<secret>\tGOSHAWK_CLIENT_KEY\n", "listen\t127.0.0.1:8080\tdefault\n"} {
+		if !strings.Contains(b.out.String(), want) {
+			t.Errorf("config show lacks %q:\n%s", want, &b.out)
+		}
+	}
+	if want := "goshawk: warning: the environment variable GOSHAWK_THREAD means nothing here (did you mean GOSHAWK_THREADS?)\n"; b.err.String() != want {
+		t.Errorf("stderr %q, want %q", &b.err, want)
+	}
+}
+
+func TestHelpHasExamples(t *testing.T) {
+	b := newBench(t)
+	for _, args := range [][]string{{}, {"serve"}, {"predict"}, {"models", "add"}, {"models", "ls"}, {"config", "show"}, {"version"}} {
+		if code := b.run(t.Context(), append(args, "--help")...); code != exitDone || !strings.Contains(b.out.String(), "Examples:\n  ") || b.err.Len() != 0 {
+			t.Errorf("%q --help: code %d, stderr %q; want examples on stdout:\n%s", args, code, &b.err, &b.out)
+		}
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	interrupted, cancel := context.WithCancelCause(context.Background())
+	cancel(stopped{syscall.SIGTERM})
+	broken := errors.New("broken")
+	for _, c := range []struct {
+		ctx  context.Context
+		err  error
+		want int
+	}{
+		{t.Context(), nil, exitDone},
+		{t.Context(), broken, exitFailed},
+		{t.Context(), usage("no"), exitUsage},
+		{t.Context(), fmt.Errorf("around: %w", &exitError{exitUnreachable, broken}), exitUnreachable},
+		{t.Context(), joined{usage("a"), usage("b")}, exitUsage},
+		{interrupted, broken, exitInterrupted},
+		{interrupted, nil, exitDone}, // a server that drained
+	} {
+		if got := exitCode(c.ctx, c.err); got != c.want {
+			t.Errorf("exitCode(%v) = %d, want %d", c.err, got, c.want)
+		}
+	}
+}
+
+func TestReferenceIsUpToDate(t *testing.T) {
+	b := newBench(t)
+	dir := t.TempDir()
+	if code := b.run(t.Context(), "reference", dir); code != exitDone {
+		t.Fatalf("code %d: %s", code, &b.err)
+	}
+	for _, name := range []string{"commands.md", "configuration.md"} {
+		want, err := os.ReadFile(dir + "/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile("../../docs/reference/" + name)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("docs/reference/%s is not what the program says of itself (%v); run make docs", name, err)
+		}
+	}
+}
+
+func TestManPages(t *testing.T) {
+	b := newBench(t)
+	dir := t.TempDir()
+	if code := b.run(t.Context(), "man", dir); code != exitDone {
+		t.Fatalf("code %d: %s", code, &b.err)
+	}
+	page, err := os.ReadFile(dir + "/goshawk-serve.1")
+	if err != nil || !bytes.Contains(page, []byte("drain-timeout")) {
+		t.Errorf("goshawk-serve.1 (%v) does not name --drain-timeout:\n%.300s", err, page)
+	}
+	if _, err := os.Stat(dir + "/goshawk-check-model.1"); err == nil {
+		t.Error("a hidden command has a man page")
+	}
+}

@@ -1,0 +1,345 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goshawk-ai/goshawk/internal/config"
+	"github.com/goshawk-ai/goshawk/internal/fleet"
+	"github.com/goshawk-ai/goshawk/internal/model"
+	"github.com/goshawk-ai/goshawk/internal/registry"
+)
+
+// modelsFunc finds the models under --data, whether a server holds them or not.
+type modelsFunc func(cfg *config.Config) (*registry.Client, error)
+
+func newModels(c *console, h rooms) *cobra.Command {
+	cmd := group("models", "Add, list, check and remove models")
+	cmd.Long = `Models looks after the models under --data. It works beside a running server,
+which takes the changes up within two seconds, and without one.`
+	cmd.AddCommand(newModelsAdd(c, h), newModelsList(c, h), newModelsInspect(c, h), newModelsRemove(c, h),
+		newModelsVerify(c, h), newModelsAlias(c, h))
+	return cmd
+}
+
+// withModels runs a command's work on the models that its settings mean.
+func withModels(cmd *cobra.Command, c *console, h rooms, work func(ctx context.Context, m *registry.Client, args []string) error) {
+	load := settings(cmd, c, config.Models)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		cfg, err := checked(load, config.Models)
+		if err != nil {
+			return err
+		}
+		warn(c, cfg.Warnings())
+		m, err := h.models(cfg)
+		if err != nil {
+			return err
+		}
+		return work(cmd.Context(), m, args)
+	}
+}
+
+// look opens what there is for reading, beside whoever holds it.
+func look(m *registry.Client, at func(list *registry.Registry) error) (err error) {
+	list, err := m.List()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, list.Close()) }()
+	return at(list)
+}
+
+func newModelsAdd(c *console, h rooms) *cobra.Command {
+	var q registry.AddRequest
+	cmd := &cobra.Command{
+		Use:   "add PATH|URL",
+		Short: "Check a model and add it",
+		Long: `Add takes a model package (a directory or a .tar, .tar.gz or .zip archive), a bare
+.onnx file with --labels and --preset, or a Hugging Face export directory; each of
+them also by an https address with --sha256. The model is tried in a process of
+its own, with bounds, before it is taken. Its name then means this version,
+unless --no-alias.`,
+		Example: `  goshawk models add flowers/
+  goshawk models add resnet50.onnx --name resnet50 --labels imagenet.txt --preset imagenet
+  goshawk models add https://example.org/flowers.tar.gz --sha256 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae`,
+		Args: arguments(1, 1, "one path or URL"),
+	}
+	cmd.Flags().StringVar(&q.Import.Name, "name", "", "name of the model, where no package says it")
+	cmd.Flags().StringVar(&q.Import.Description, "description", "", "what the model knows, where no package says it")
+	cmd.Flags().StringVar(&q.Import.License, "license", "", "licence of the model, where no package says it")
+	cmd.Flags().StringVar(&q.Import.Labels, "labels", "", "file with one label a line, for a bare .onnx file")
+	cmd.Flags().StringVar(&q.Import.Preset, "preset", "", "how pictures are prepared, for a bare .onnx file: imagenet, cifar10, …")
+	cmd.Flags().StringVar((*string)(&q.Import.Layout), "layout", "", "NCHW or NHWC, for a bare .onnx file that does not say")
+	cmd.Flags().StringVar(&q.SHA256, "sha256", "", "digest that the download must have, 64 hex digits")
+	cmd.Flags().BoolVar(&q.NoAlias, "no-alias", false, "leave the name meaning the version that it means now")
+	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {
+		q.Source = args[0]
+		m.Fetcher.Progress = c.transfer()
+		added, err := m.AddSource(ctx, q, func(doing string) {
+			if c.errTerminal {
+				fmt.Fprintf(c.err, "%s …\n", printable(doing))
+			}
+		})
+		if err != nil {
+			return err
+		}
+		warn(c, added.Notes)
+		if added.Report != nil {
+			warn(c, added.Report.Warnings)
+		}
+		_, err = fmt.Fprintf(c.out, "added %s@%s\n", added.Version.Name, added.Version.Digest)
+		return err
+	})
+	return cmd
+}
+
+func newModelsList(c *console, h rooms) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "ls",
+		Aliases: []string{"list"},
+		Short:   "List the models",
+		Example: `  goshawk models ls
+  goshawk models ls -o json --data /var/lib/goshawk`,
+		Args: noArguments,
+	}
+	f := outputFlag(cmd, "table", "json")
+	withModels(cmd, c, h, func(_ context.Context, m *registry.Client, _ []string) error {
+		return look(m, func(list *registry.Registry) error { return writeVersions(c, f, list.Versions()) })
+	})
+	return cmd
+}
+
+func writeVersions(c *console, f *format, versions []fleet.Version) error {
+	if f.value == "json" {
+		documents := make([]versionDocument, 0, len(versions))
+		for _, v := range versions {
+			documents = append(documents, document(v))
+		}
+		return writeJSON(c.out, documents)
+	}
+	rows := make([][]string, 0, len(versions))
+	for _, v := range versions {
+		rows = append(rows, []string{v.Name, short(v.Digest), strings.Join(v.Aliases, ","), added(v)})
+	}
+	return writeTable(c, f, []string{"NAME", "VERSION", "ALIASES", "ADDED"}, rows)
+}
+
+func newModelsInspect(c *console, h rooms) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "inspect MODEL",
+		Short: "Show what a model's package says",
+		Example: `  goshawk models inspect imagenet
+  goshawk models inspect flowers@sha256:2c26b46b68ff -o json`,
+		Args: arguments(1, 1, "one model (NAME, NAME@ALIAS or NAME@sha256:DIGEST)"),
+	}
+	f := outputFlag(cmd, "table", "json")
+	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {
+		return look(m, func(list *registry.Registry) error {
+			version, err := list.Resolve(args[0])
+			if err != nil {
+				return err
+			}
+			pkg, err := list.Open(ctx, version.Digest)
+			if err != nil {
+				return err
+			}
+			return writePackage(c, f, version, pkg)
+		})
+	})
+	return cmd
+}
+
+func writePackage(c *console, f *format, version fleet.Version, pkg *model.Package) error {
+	files, err := packageFiles(pkg)
+	if err != nil {
+		return err
+	}
+	if f.value == "json" {
+		return writeJSON(c.out, inspection{document(version), pkg.Manifest.Description, pkg.Manifest.License, labelNames(pkg), files})
+	}
+	rows := [][]string{
+		{"name", version.Name},
+		{"version", version.Digest},
+		{"aliases", strings.Join(version.Aliases, ", ")},
+		{"added", added(version)},
+		{"description", pkg.Manifest.Description},
+		{"license", pkg.Manifest.License},
+		{"labels", strconv.Itoa(len(pkg.Labels))},
+	}
+	for _, file := range files {
+		rows = append(rows, []string{"file", fmt.Sprintf("%s (%d bytes)", file.Path, file.Bytes)})
+	}
+	return writeTable(c, f, []string{"PART", "VALUE"}, rows)
+}
+
+// packageFile is a file of a package in `models inspect`.
+type packageFile struct {
+	Path  string `json:"path"`
+	Bytes int64  `json:"bytes"`
+}
+
+func packageFiles(p *model.Package) ([]packageFile, error) {
+	var files []packageFile
+	err := fs.WalkDir(p.FS, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			files = append(files, packageFile{path, info.Size()})
+		}
+		return err
+	})
+	return files, err
+}
+
+func labelNames(p *model.Package) []string {
+	names := make([]string, len(p.Labels))
+	for i, l := range p.Labels {
+		names[i] = l.Name
+	}
+	return names
+}
+
+func newModelsRemove(c *console, h rooms) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rm MODEL",
+		Short: "Remove a version of a model",
+		Long: `Remove takes a version away that was added here; those inside the program stay.
+Requests that it is answering are finished.`,
+		Example: `  goshawk models rm flowers
+  goshawk models rm flowers@sha256:2c26b46b68ff`,
+		Args: arguments(1, 1, "one model (NAME, NAME@ALIAS or NAME@sha256:DIGEST)"),
+	}
+	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {
+		v, err := m.Remove(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(c.out, "removed %s@%s\n", v.Name, v.Digest)
+		return err
+	})
+	return cmd
+}
+
+func newModelsVerify(c *console, h rooms) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "verify [MODEL]",
+		Short: "Check a model, or all, again",
+		Long: `Verify compares a model's files with its digest and repeats the check that add
+made: the probe picture and, where there is one, the parity certificate.`,
+		Example: `  goshawk models verify
+  goshawk models verify imagenet`,
+		Args: arguments(0, 1, "one model or none"),
+	}
+	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {
+		afresh := *m.Checker
+		afresh.Cache = "" // what an earlier check found is what is in doubt
+		return look(m, func(list *registry.Registry) error {
+			verdicts, err := list.Verify(ctx, strings.Join(args, ""), &afresh)
+			if err != nil {
+				return err
+			}
+			return writeVerdicts(c, verdicts)
+		})
+	})
+	return cmd
+}
+
+func writeVerdicts(c *console, verdicts []registry.Verified) error {
+	bad := 0
+	for _, v := range verdicts {
+		outcome := "good"
+		if v.Err != nil {
+			bad++
+			outcome = "bad: " + printable(v.Err.Error())
+		}
+		if v.Report != nil {
+			warn(c, v.Report.Warnings)
+		}
+		if _, err := fmt.Fprintf(c.out, "%s@%s %s\n", v.Version.Name, short(v.Version.Digest), outcome); err != nil {
+			return err
+		}
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d of %s did not pass", bad, countOf(len(verdicts), "version"))
+	}
+	return nil
+}
+
+func newModelsAlias(c *console, h rooms) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "alias NAME@ALIAS MODEL",
+		Short: "Point an alias at a version",
+		Example: `  goshawk models alias flowers@candidate flowers@sha256:2c26b46b68ff
+  goshawk models alias flowers@default flowers@candidate`,
+		Args: arguments(2, 2, "an alias and a model"),
+	}
+	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {
+		name, alias, ok := strings.Cut(args[0], "@")
+		if !ok || name == "" || alias == "" || strings.HasPrefix(alias, "sha256:") {
+			return usage("%q is no alias (write it as NAME@ALIAS)", args[0])
+		}
+		if named, _, _ := strings.Cut(args[1], "@"); named != name {
+			return usage("an alias of %q cannot point to a version of %q", name, named)
+		}
+		v, err := m.Alias(ctx, args[1], alias)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(c.out, "%s@%s is %s\n", name, alias, v.Digest)
+		return err
+	})
+	return cmd
+}
+
+// versionDocument is a version in -o json.
+type versionDocument struct {
+	Name     string     `json:"name"`
+	Version  string     `json:"version"`
+	Aliases  []string   `json:"aliases"`
+	BuiltIn  bool       `json:"built_in"`
+	Required bool       `json:"required"`
+	Added    *time.Time `json:"added,omitempty"`
+}
+
+func document(v fleet.Version) versionDocument {
+	d := versionDocument{v.Name, v.Digest, append([]string{}, v.Aliases...), v.BuiltIn, v.Required, nil}
+	if !v.Added.IsZero() {
+		at := v.Added.UTC()
+		d.Added = &at
+	}
+	return d
+}
+
+// inspection is `models inspect -o json`.
+type inspection struct {
+	versionDocument
+	Description string        `json:"description"`
+	License     string        `json:"license"`
+	Labels      []string      `json:"labels"`
+	Files       []packageFile `json:"files"`
+}
+
+// short is a digest with the 12 digits that suffice to refer to it.
+func short(digest string) string {
+	const enough = len("sha256:") + 12
+	if len(digest) > enough {
+		return digest[:enough]
+	}
+	return digest
+}
+
+func added(v fleet.Version) string {
+	if v.BuiltIn || v.Added.IsZero() {
+		return "built in"
+	}
+	return v.Added.UTC().Format(time.RFC3339)
+}

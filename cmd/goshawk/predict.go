@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goshawk-ai/goshawk/internal/config"
+	"github.com/goshawk-ai/goshawk/internal/predict"
+)
+
+// predictor classifies: this process, or a server that is far away.
+type predictor interface {
+	Run(ctx context.Context, r predict.Request) (*predict.Answer, error)
+	Close() error
+}
+
+// localFunc loads what is needed to classify in this process.
+type localFunc func(ctx context.Context, cfg *config.Config) (predictor, error)
+
+type predictOptions struct {
+	topK      int
+	threshold float64
+	quiet     bool
+	output    *format
+}
+
+func newPredict(c *console, h rooms) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "predict FILE|DIR|URL|- …",
+		Short: "Classify pictures, here or on a server",
+		Long: `Predict classifies files, all pictures under directories, pictures behind http
+and https addresses, and one on stdin (-). It works in this process; with
+--server a running server answers.
+
+A table shows the best label of each picture (five of a single one); --top-k
+asks for more. -o json writes one answer document a line, as POST
+/v1/predictions gives it; -o csv has the columns name, sha256, rank, label,
+index, probability and error.
+
+` + exitHelp,
+		Example: `  goshawk predict cat.jpg
+  goshawk predict photos/ --model cifar10 -o csv > labels.csv
+  curl -s https://example.org/cat.jpg | goshawk predict - --server http://127.0.0.1:8080`,
+		Args: arguments(1, -1, "at least one file, directory, URL or -"),
+	}
+	load := settings(cmd, c, config.Predict)
+	o := predictOptions{output: outputFlag(cmd, "table", "json", "csv")}
+	cmd.Flags().IntVar(&o.topK, "top-k", 0, "labels of each picture (default: what the model's package says)")
+	cmd.Flags().Float64Var(&o.threshold, "threshold", 0, "leave out labels less probable than this")
+	cmd.Flags().BoolVar(&o.quiet, "quiet", false, "no progress bar, no summary")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if o.topK < 0 || math.IsNaN(o.threshold) || o.threshold < 0 || o.threshold > 1 {
+			return usage("--top-k must not be negative and --threshold lies between 0 and 1")
+		}
+		cfg, err := checked(load, config.Predict)
+		if err != nil {
+			return err
+		}
+		warn(c, cfg.Warnings())
+		return runPredict(cmd.Context(), c, h, cfg, o, args)
+	}
+	return cmd
+}
+
+func runPredict(ctx context.Context, c *console, h rooms, cfg *config.Config, o predictOptions, args []string) (err error) {
+	found, err := findSources(c, cfg, args)
+	if err != nil {
+		return err
+	}
+	if found.leftOut > 0 && !o.quiet {
+		fmt.Fprintf(c.err, "goshawk: left out %s that we don't read as pictures\n", countOf(found.leftOut, "file"))
+	}
+	if len(found.sources) == 0 {
+		return fmt.Errorf("found no pictures in %q", args)
+	}
+	engine, lanes, err := choosePredictor(ctx, h, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	job := job{engine: engine, lanes: lanes, request: request(cfg, o)}
+	out := newReport(c, o, found.sources)
+	return out.finish(job.each(ctx, found.sources, out.add))
+}
+
+// choosePredictor also says how many pictures it is worth having under way: one
+// more than there are cores, so that reading files keeps none of them waiting;
+// for a server enough to hide the way there.
+func choosePredictor(ctx context.Context, h rooms, cfg *config.Config) (predictor, int, error) {
+	if cfg.Client.Server != "" {
+		r, err := newRemote(cfg)
+		return r, 8, err
+	}
+	p, err := h.local(ctx, cfg)
+	if cfg.Threads > 0 {
+		return p, cfg.Threads + 1, err
+	}
+	return p, runtime.GOMAXPROCS(0) + 1, err
+}
+
+// request is what all pictures share. A server's own default model stays its
+// own unless somebody here named another.
+func request(cfg *config.Config, o predictOptions) predict.Request {
+	r := predict.Request{Model: cfg.Model, TopK: o.topK, Threshold: o.threshold}
+	if cfg.Client.Server != "" && cfg.Origin("model").Source == "default" {
+		r.Model = ""
+	}
+	return r
+}
+
+func countOf(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

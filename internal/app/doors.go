@@ -1,0 +1,169 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/goshawk-ai/goshawk/internal/access"
+	"github.com/goshawk-ai/goshawk/internal/config"
+	"github.com/goshawk-ai/goshawk/internal/problem"
+)
+
+// door is one listener and what answers behind it.
+type door struct {
+	name     string // what serve prints before the address
+	listener net.Listener
+	serve    func(net.Listener) error
+	stop     func(ctx context.Context) error // drains; after ctx it cuts off
+}
+
+// listen opens an address. A refusal is a sentence with the next step.
+func listen(addr string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("cannot listen on %s: address in use (try --listen 127.0.0.1:0)", addr)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("cannot listen on %s: not allowed for this user (try a port above 1023)", addr)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("cannot listen on %s: this machine has no such address (try 127.0.0.1:8080)", addr)
+	case err != nil:
+		return nil, fmt.Errorf("cannot listen on %s: %w", addr, err)
+	}
+	return l, nil
+}
+
+// httpDoor serves a handler. Header limits come before everything else.
+func httpDoor(name string, l net.Listener, h http.Handler, tlsConfig *tls.Config, log *slog.Logger) *door {
+	base, cut := context.WithCancelCause(context.Background())
+	s := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return base },
+		TLSConfig:         tlsConfig,
+	}
+	return &door{
+		name: name, listener: l,
+		serve: func(l net.Listener) error {
+			if tlsConfig != nil {
+				l = tls.NewListener(l, tlsConfig)
+			}
+			if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		},
+		stop: func(ctx context.Context) error {
+			defer cut(nil)
+			err := s.Shutdown(ctx)
+			if err != nil {
+				cut(errShutdown)
+				_ = s.Close() // Shutdown's error says the same
+			}
+			return err
+		},
+	}
+}
+
+// errShutdown is the cause with which requests end that outlast the drain.
+var errShutdown = problem.Overloaded.New("the server is shutting down; send the request again, to another one or later")
+
+// adminHandler is for operators: metrics, profiles, and the two states again.
+func adminHandler(metrics *prometheus.Registry, states http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{Registry: metrics, EnableOpenMetrics: true}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	mux.Handle("GET /livez", states)
+	mux.Handle("GET /readyz", states)
+	return mux
+}
+
+// operators lets in who may see the metrics: everybody on loopback, where only
+// the names of this machine are answered for; elsewhere who has a key.
+func operators(guard *access.Guard, loopback bool, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := guard.Origin(r)
+		if err == nil && !loopback {
+			_, err = guard.Who(r.Header.Values("Authorization"))
+		}
+		if err == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		p := problem.Of(err)
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(p.Kind.Status)
+		_ = json.NewEncoder(w).Encode(p) // whoever hung up needs no answer
+	})
+}
+
+// serverTLS reads the certificate; nil when none is configured.
+func serverTLS(c config.TLS) (*tls.Config, error) {
+	if c.Cert == "" && c.Key == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the certificate %q with the key %q: %w", c.Cert, c.Key, err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+}
+
+// doors are open together and close together.
+type doors struct {
+	all    []*door
+	failed chan error // the first that ends by itself
+	done   sync.WaitGroup
+}
+
+func (d *doors) add(x *door) { d.all = append(d.all, x) }
+
+// open begins to serve. The addresses were bound before.
+func (d *doors) open() {
+	d.failed = make(chan error, len(d.all))
+	for _, x := range d.all {
+		d.done.Go(func() {
+			if err := x.serve(x.listener); err != nil {
+				d.failed <- fmt.Errorf("the %s door failed: %w", x.name, err)
+			}
+		})
+	}
+}
+
+// close drains all doors at once and waits for their goroutines.
+func (d *doors) close(ctx context.Context) error {
+	errs := make([]error, len(d.all))
+	var all sync.WaitGroup
+	for i, x := range d.all {
+		all.Go(func() { errs[i] = x.stop(ctx) })
+	}
+	all.Wait()
+	d.done.Wait()
+	return errors.Join(errs...)
+}
+
+// print writes a door's line.
+func (d *door) print(w io.Writer, prefix string) {
+	fmt.Fprintf(w, "%s %s%s\n", d.name, prefix, d.listener.Addr())
+}

@@ -1,0 +1,156 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"github.com/goshawk-ai/goshawk/internal/access"
+	"github.com/goshawk-ai/goshawk/internal/config"
+	"github.com/goshawk-ai/goshawk/internal/problem"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func loopback(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestATakenPortIsASentenceWithTheNextStep(t *testing.T) {
+	l := loopback(t)
+	defer l.Close()
+	_, err := listen(l.Addr().String())
+	want := fmt.Sprintf("cannot listen on %s: address in use (try --listen 127.0.0.1:0)", l.Addr())
+	if err == nil || err.Error() != want {
+		t.Fatalf("err = %v, want %q", err, want)
+	}
+}
+
+func TestACertificateThatCannotBeUsedIsNamed(t *testing.T) {
+	if c, err := serverTLS(config.TLS{}); c != nil || err != nil {
+		t.Fatalf("without settings: %v, %v; want no TLS and no error", c, err)
+	}
+	_, err := serverTLS(config.TLS{Cert: "missing.pem", Key: "missing.key"})
+	if err == nil || !strings.Contains(err.Error(), "missing.pem") {
+		t.Fatalf("err = %v, want one that names the file", err)
+	}
+}
+
+func TestOperatorsSeeMetricsOnLoopbackOrWithAKey(t *testing.T) {
+	keys, err := access.ParseKeys([]byte("keys:\n  - {id: ops, project: default, sha256: 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b}\n")) // of "secret"
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics := prometheus.NewRegistry()
+	h := adminHandler(metrics, http.NotFoundHandler())
+	for _, c := range []struct {
+		name       string
+		loopback   bool
+		host, auth string
+		want       int
+	}{
+		{"loopback needs no key", true, "127.0.0.1:8082", "", 200},
+		{"a rebound name is refused", true, "evil.example", "", 421},
+		{"elsewhere without a key", false, "host.example", "", 401},
+		{"elsewhere with a wrong key", false, "host.example", "Bearer wrong", 401},
+		{"elsewhere with a key", false, "host.example", "Bearer secret", 200},
+	} {
+		guard := access.New(access.Options{Keys: keys, Loopback: c.loopback})
+		r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+		r.Host = c.host
+		if c.auth != "" {
+			r.Header.Set("Authorization", c.auth)
+		}
+		w := httptest.NewRecorder()
+		operators(guard, c.loopback, h).ServeHTTP(w, r)
+		if w.Code != c.want {
+			t.Errorf("%s: status %d, want %d: %s", c.name, w.Code, c.want, w.Body)
+		}
+	}
+}
+
+// TestADrainFinishesWhatItCanAndSaysWhyItCutsTheRest: the cause reaches the
+// handler, which makes a 503 of it.
+func TestADrainFinishesWhatItCanAndSaysWhyItCutsTheRest(t *testing.T) {
+	began, causes := make(chan struct{}), make(chan error, 1)
+	var d doors
+	l := loopback(t)
+	d.add(httpDoor("listening", l, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(began)
+		<-r.Context().Done()
+		causes <- context.Cause(r.Context())
+	}), nil, slog.New(slog.DiscardHandler)))
+	d.open()
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		if res, err := client.Get("http://" + l.Addr().String()); err == nil {
+			res.Body.Close()
+		}
+	}()
+	<-began
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	if err := d.close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("close = %v, want to be told that requests were cut off", err)
+	}
+	if cause := <-causes; !errors.Is(cause, problem.Overloaded) {
+		t.Errorf("the request ended with %v, want a problem that says to come back", cause)
+	}
+	<-answered
+}
+
+func TestDoorsPrintInOrder(t *testing.T) {
+	var out strings.Builder
+	l := loopback(t)
+	defer l.Close()
+	(&door{name: "listening", listener: l}).print(&out, "http://")
+	(&door{name: "grpc", listener: l}).print(&out, "")
+	want := fmt.Sprintf("listening http://%s\ngrpc %s\n", l.Addr(), l.Addr())
+	if out.String() != want {
+		t.Fatalf("printed %q, want %q", out.String(), want)
+	}
+}
+
+func TestHeadersAreBounded(t *testing.T) {
+	l := loopback(t)
+	x := httpDoor("listening", l, http.NotFoundHandler(), nil, slog.New(slog.DiscardHandler))
+	var d doors
+	d.add(x)
+	d.open()
+	defer func() {
+		if err := d.close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// 64 KB of headers and net/http's own slack are the most that is read.
+	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nX: "+strings.Repeat("x", 80<<10)+"\r\n\r\n")
+	status, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil || !strings.Contains(status, "431") {
+		t.Fatalf("%q, %v; want 431 for headers above the limit", status, err)
+	}
+}

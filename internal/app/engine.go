@@ -1,0 +1,166 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"runtime"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/goshawk-ai/goshawk/internal/config"
+	"github.com/goshawk-ai/goshawk/internal/fleet"
+	"github.com/goshawk-ai/goshawk/internal/infer/ort"
+	"github.com/goshawk-ai/goshawk/internal/picture"
+	"github.com/goshawk-ai/goshawk/internal/predict"
+	"github.com/goshawk-ai/goshawk/internal/registry"
+	"github.com/goshawk-ai/goshawk/internal/schedule"
+)
+
+// engine is everything that answers for a picture, without any door.
+type engine struct {
+	backend   *ort.Backend
+	registry  *registry.Registry
+	fleet     *fleet.Fleet
+	scheduler *schedule.Scheduler
+	budget    *schedule.Budget
+	predictor *predict.Predictor
+}
+
+// open says how the data directory is taken: with its lock, or beside its holder.
+type open func(dir string, builtIn []registry.BuiltIn, o registry.Options) (*registry.Registry, error)
+
+// newEngine opens the parts, lowest first, and begins to load the models.
+func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger, metrics prometheus.Registerer) (e *engine, err error) {
+	e = &engine{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.close())
+			e = nil
+		}
+	}()
+	if e.backend, err = openRuntime(c); err != nil {
+		return e, err
+	}
+	decoder, err := picture.NewDecoder(c.JPEGDecoder)
+	if err != nil {
+		return e, err
+	}
+	builtIn, err := registry.BuiltIns()
+	if err != nil {
+		return e, err
+	}
+	wait := &served{}
+	if e.registry, err = how(c.Data, builtIn, registry.Options{Logger: log, Taken: wait.taken}); err != nil {
+		return e, err
+	}
+	e.scheduler = schedule.New(schedule.Options{Lanes: lanes(c), MaxWait: c.QueueMaxWait})
+	e.budget = schedule.NewBudget(int64(c.Memory.Pictures))
+	e.fleet = fleet.New(fleet.Options{
+		Backend: e.backend, Source: e.registry, Decoder: decoder, Checker: checker(c), Logger: log,
+		Registerer: metrics, Default: c.Model,
+		Unloaded: func(v fleet.Version) { e.scheduler.Forget(v.Digest) },
+	})
+	wait.fleet = e.fleet
+	local := predict.NewLocal(predict.LocalOptions{
+		Catalog: e.fleet, Scheduler: e.scheduler, Budget: e.budget, Decoder: decoder, Limits: pictureLimits(c),
+	})
+	e.predictor = predict.New(predict.Options{
+		Engine: local, Catalog: e.fleet, Default: c.Model, Width: 2 * e.scheduler.Lanes(),
+		Timeout: c.RequestTimeout, Metrics: predict.NewMetrics(metrics),
+	})
+	return e, e.fleet.Start(ctx)
+}
+
+// close gives everything back, highest first. Nobody may be using it any more.
+func (e *engine) close() error {
+	var errs []error
+	if e.fleet != nil {
+		e.fleet.Close()
+	}
+	if e.scheduler != nil {
+		e.scheduler.Close()
+	}
+	if e.registry != nil {
+		errs = append(errs, e.registry.Close())
+	}
+	if e.backend != nil {
+		errs = append(errs, e.backend.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func openRuntime(c *config.Config) (*ort.Backend, error) {
+	return ort.Open(ort.LibraryOptions{
+		Path: c.ONNXRuntimeLibrary, CacheDir: filepath.Join(c.Data, "cache"), MemoryCap: int64(c.Memory.Runtime),
+	})
+}
+
+func checker(c *config.Config) *fleet.Checker {
+	limits := fleet.DefaultLimits
+	limits.Wall, limits.CPU, limits.Memory = c.CheckTimeout, c.CheckTimeout, int64(c.Memory.Runtime)
+	return &fleet.Checker{
+		Library: c.ONNXRuntimeLibrary, Decoder: c.JPEGDecoder, Limits: limits,
+		Cache: filepath.Join(c.Data, "cache", "checks"),
+	}
+}
+
+// lanes are the pictures computed at a time. GOMAXPROCS is what the cgroup's
+// quota allows, not what the host has.
+func lanes(c *config.Config) int {
+	if c.Threads > 0 {
+		return c.Threads
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+func pictureLimits(c *config.Config) picture.Limits {
+	l := picture.DefaultLimits
+	l.Bytes = int64(c.Limits.PictureBytes)
+	l.Pixels = int64(c.Limits.PicturePixels)
+	l.Decoded = int64(c.Limits.DecodedBytes)
+	return l
+}
+
+// served lets whoever added a model beside the running server wait until it
+// answers, so that the next command finds it.
+type served struct{ fleet *fleet.Fleet }
+
+func (s *served) taken(ctx context.Context, v fleet.Version) {
+	if s.fleet == nil || len(v.Aliases) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, takenWait)
+	defer cancel()
+	if _, release, err := s.fleet.AcquireContext(ctx, v.Name+"@"+v.Digest); err == nil {
+		release()
+	}
+}
+
+// EngineInfo says what computes and decodes here.
+type EngineInfo struct {
+	Runtime string // "1.30.0", or "" when there is none
+	Library string
+	Decoder string
+}
+
+// Engine finds out what would compute and decode. The error says why there is
+// no runtime; the decoder is known all the same.
+func Engine(c *config.Config) (info EngineInfo, err error) {
+	decoder, err := picture.NewDecoder(c.JPEGDecoder)
+	if err != nil {
+		return info, err
+	}
+	info.Decoder = decoder.Name()
+	backend, err := openRuntime(c)
+	if err != nil {
+		return info, err
+	}
+	info.Runtime, info.Library = backend.Version(), backend.Library()
+	if err := backend.Close(); err != nil {
+		return info, fmt.Errorf("close ONNX Runtime: %w", err)
+	}
+	return info, nil
+}

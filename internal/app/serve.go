@@ -1,0 +1,237 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/goshawk-ai/goshawk/api"
+	"github.com/goshawk-ai/goshawk/examples"
+	"github.com/goshawk-ai/goshawk/internal/access"
+	"github.com/goshawk-ai/goshawk/internal/config"
+	"github.com/goshawk-ai/goshawk/internal/httpapi"
+	"github.com/goshawk-ai/goshawk/internal/oipapi"
+	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/registry"
+	"github.com/goshawk-ai/goshawk/internal/web"
+)
+
+const takenWait = 1500 * time.Millisecond // of the two seconds that the command waits
+
+// server is the role "all": one process with every room in it.
+type server struct {
+	config  *config.Config
+	version string
+	log     *slog.Logger
+	metrics *prometheus.Registry
+	engine  *engine
+	keys    *access.Keys
+	tls     *tls.Config
+	doors   doors
+	leaving atomic.Bool // a drain has begun: not ready any more
+}
+
+// Serve opens the doors, prints their addresses on stdout, loads the models,
+// prints ready and serves until ctx ends. Then it is not ready, finishes what is
+// under way within the drain timeout, and returns nil when that went well.
+func Serve(ctx context.Context, c *config.Config, version string, stdout io.Writer, log *slog.Logger) (err error) {
+	s := &server{config: c, version: version, log: log, metrics: newMetrics()}
+	if err := s.secrets(); err != nil {
+		return err
+	}
+	// The addresses first: a taken port is told before a model is loaded.
+	listeners, err := s.listen()
+	if err != nil {
+		return err
+	}
+	// The engine outlives ctx, so that a drain can finish what is under way.
+	s.engine, err = newEngine(context.WithoutCancel(ctx), c, registry.Open, log, s.metrics)
+	if err != nil {
+		return errors.Join(err, closeAll(listeners))
+	}
+	defer func() { err = errors.Join(err, s.engine.close()) }()
+	s.engine.registry.Start(context.WithoutCancel(ctx))
+	s.open(listeners)
+	s.print(stdout)
+	defer func() { err = errors.Join(err, s.drain()) }()
+	return s.run(ctx, stdout)
+}
+
+func newMetrics() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// run waits until the models answer, then until ctx or a door ends.
+func (s *server) run(ctx context.Context, stdout io.Writer) error {
+	if err := s.engine.fleet.WaitReady(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("not ready: %w", err)
+	}
+	fmt.Fprintln(stdout, "ready")
+	s.log.Info("ready", "release", s.version, "runtime", s.engine.backend.Version(), "lanes", s.engine.scheduler.Lanes())
+	select {
+	case <-ctx.Done():
+		s.log.Info("stopping", "reason", context.Cause(ctx).Error())
+		return nil
+	case err := <-s.doors.failed:
+		return err
+	}
+}
+
+// drain stops taking requests and waits for those under way.
+func (s *server) drain() error {
+	s.leaving.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainTimeout)
+	defer cancel()
+	if err := s.doors.close(ctx); err != nil {
+		return fmt.Errorf("requests were cut off after %v: %w", s.config.DrainTimeout, err)
+	}
+	return nil
+}
+
+// ready is what /readyz says.
+func (s *server) ready() error {
+	if s.leaving.Load() {
+		return problem.Overloaded.New("the server is shutting down")
+	}
+	return s.engine.fleet.Ready()
+}
+
+// secrets reads the keys and the certificate.
+func (s *server) secrets() (err error) {
+	if s.config.Auth.KeysFile != "" {
+		if s.keys, err = access.LoadKeys(s.config.Auth.KeysFile); err != nil {
+			return err
+		}
+	}
+	s.tls, err = serverTLS(s.config.TLS)
+	return err
+}
+
+// listeners are bound addresses; a door that is off is nil.
+type listeners struct{ main, grpc, admin net.Listener }
+
+func closeAll(l listeners) error {
+	var errs []error
+	for _, x := range []net.Listener{l.main, l.grpc, l.admin} {
+		if x != nil {
+			errs = append(errs, x.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *server) listen() (l listeners, err error) {
+	for _, d := range []struct {
+		addr string
+		to   *net.Listener
+	}{{s.config.Listen, &l.main}, {s.config.GRPCListen, &l.grpc}, {s.config.AdminListen, &l.admin}} {
+		if d.addr == config.Off {
+			continue
+		}
+		warning, err := access.CheckListen(d.addr, s.keys.Len() > 0, s.tls != nil)
+		if err != nil {
+			return l, errors.Join(err, closeAll(l))
+		}
+		if warning != "" {
+			s.log.Warn(warning)
+		}
+		if *d.to, err = listen(d.addr); err != nil {
+			return l, errors.Join(err, closeAll(l))
+		}
+	}
+	return l, nil
+}
+
+// open builds what answers behind each listener.
+func (s *server) open(l listeners) {
+	s.doors.add(httpDoor("listening", l.main, s.handler(l.main), s.tls, s.log))
+	if l.grpc != nil {
+		s.doors.add(s.grpcDoor(l.grpc))
+	}
+	if l.admin != nil {
+		o := s.options(l.admin)
+		h := operators(o.Access, access.IsLoopback(l.admin.Addr().String()), adminHandler(s.metrics, httpapi.Health(o)))
+		s.doors.add(httpDoor("admin", l.admin, h, s.tls, s.log))
+	}
+	s.doors.open()
+}
+
+func (s *server) guard(l net.Listener) *access.Guard {
+	return access.New(access.Options{
+		Keys: s.keys, Loopback: access.IsLoopback(l.Addr().String()), AllowedHosts: s.config.AllowedHosts,
+	})
+}
+
+func (s *server) options(l net.Listener) httpapi.Options {
+	return httpapi.Options{
+		Predictor: s.engine.predictor,
+		Models:    documents{s.engine.fleet, s.engine.registry},
+		Access:    s.guard(l),
+		Limits: httpapi.Limits{
+			Picture: int64(s.config.Limits.PictureBytes), Body: int64(s.config.Limits.RequestBytes),
+			Pictures: s.config.Limits.Pictures,
+		},
+		Budget:  s.engine.budget,
+		Ready:   s.ready,
+		Logger:  s.log,
+		Metrics: s.metrics,
+		Version: s.version,
+	}
+}
+
+func (s *server) handler(l net.Listener) http.Handler {
+	o := s.options(l)
+	pages := web.New(web.Options{
+		Spec: api.YAML(), Version: s.version, Models: s.chooser, Examples: examples.FS,
+		MaxPictureBytes: int64(s.config.Limits.PictureBytes),
+	})
+	o.Pages = pages
+	return httpapi.New(o)
+}
+
+// chooser is what the page offers before its script has asked.
+func (s *server) chooser() []web.Model {
+	var list []web.Model
+	for _, m := range s.engine.fleet.Models() {
+		if m.Package == nil || !isCurrent(m.Aliases) {
+			continue
+		}
+		list = append(list, web.Model{Name: m.Name, Description: m.Package.Manifest.Description, Default: m.Default})
+	}
+	return list
+}
+
+func (s *server) grpcDoor(l net.Listener) *door {
+	g := oipapi.New(oipapi.Options{Access: s.guard(l), Ready: s.ready, TLS: s.tls, Logger: s.log})
+	return &door{name: "grpc", listener: l, serve: g.Serve, stop: g.Stop}
+}
+
+// print writes the lines that a caller waits for, in the order of the doors.
+func (s *server) print(stdout io.Writer) {
+	scheme := "http://"
+	if s.tls != nil {
+		scheme = "https://"
+	}
+	for _, d := range s.doors.all {
+		prefix := ""
+		if d.name == "listening" {
+			prefix = scheme
+		}
+		d.print(stdout, prefix)
+	}
+}

@@ -1,0 +1,156 @@
+package config
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/goshawk-ai/goshawk/internal/access"
+)
+
+// Check finds what is wrong although every single value is well formed, as far
+// as it concerns the commands of scope. It names everything at once and touches
+// nothing but the files that are named.
+func (c *Config) Check(scope Scope) error {
+	errs := []error{c.checkFiles()}
+	if scope&Serve != 0 {
+		errs = append(errs, c.checkDoors(), c.checkTLS())
+	}
+	if scope&(Serve|Predict) != 0 {
+		errs = append(errs, c.checkSizes())
+	}
+	if scope&Predict != 0 {
+		errs = append(errs, c.checkClient())
+	}
+	return errors.Join(errs...)
+}
+
+// door is an address that the server listens on.
+type door struct{ key, addr string }
+
+func (c *Config) doors() []door {
+	all := []door{{"listen", c.Listen}, {"grpc_listen", c.GRPCListen}, {"admin_listen", c.AdminListen}}
+	return slices.DeleteFunc(all, func(d door) bool { return d.addr == Off })
+}
+
+func (c *Config) checkDoors() error {
+	taken := map[string]string{}
+	var errs []error
+	for _, d := range c.doors() {
+		if other := taken[d.addr]; other != "" && !strings.HasSuffix(d.addr, ":0") {
+			errs = append(errs, fmt.Errorf("%s and %s are both %s; give them different ports", other, d.key, d.addr))
+		}
+		taken[d.addr] = d.key
+		if _, err := access.CheckListen(d.addr, c.Auth.KeysFile != "", c.TLS.Cert != ""); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", d.key, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) checkTLS() error {
+	switch {
+	case c.TLS.Cert == "" && c.TLS.Key == "":
+		return nil
+	case c.TLS.Key == "":
+		return errors.New("tls.cert is set and tls.key is not; TLS needs both")
+	case c.TLS.Cert == "":
+		return errors.New("tls.key is set and tls.cert is not; TLS needs both")
+	}
+	if _, err := tls.LoadX509KeyPair(c.TLS.Cert, c.TLS.Key); err != nil {
+		return fmt.Errorf("tls.cert and tls.key cannot be used: %w", err)
+	}
+	return nil
+}
+
+// checkSizes keeps out limits that no request could ever meet: a budget must
+// hold the largest request and the largest picture decoded from it.
+func (c *Config) checkSizes() error {
+	var errs []error
+	if c.Limits.PictureBytes > c.Limits.RequestBytes {
+		errs = append(errs, fmt.Errorf("limits.picture_bytes (%s) is above limits.request_bytes (%s), so such a picture could never arrive",
+			c.Limits.PictureBytes, c.Limits.RequestBytes))
+	}
+	if least := c.Limits.RequestBytes + c.Limits.DecodedBytes; c.Memory.Pictures < least {
+		errs = append(errs, fmt.Errorf("memory.pictures (%s) must hold one largest request and one decoded picture: at least %s (limits.request_bytes + limits.decoded_bytes)",
+			c.Memory.Pictures, least))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) checkFiles() error {
+	var errs []error
+	for _, f := range []struct{ key, path string }{
+		{"auth.keys_file", c.Auth.KeysFile},
+		{"onnxruntime_library", c.ONNXRuntimeLibrary},
+		{"client.key_file", c.Client.KeyFile},
+	} {
+		if f.path == "" {
+			continue
+		}
+		if file, err := os.Open(f.path); err != nil {
+			errs = append(errs, fmt.Errorf("%s cannot be read: %w", f.key, err))
+		} else {
+			file.Close()
+		}
+	}
+	if c.Data == "" {
+		errs = append(errs, errors.New("there is no home directory to keep data in (set data)"))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) checkClient() error {
+	if c.Client.Key != "" && c.Client.KeyFile != "" {
+		return errors.New("client.key and client.key_file are both set; one of them must go")
+	}
+	if c.Client.Server == "" {
+		return nil
+	}
+	u, err := url.Parse(c.Client.Server)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("client.server: %s is no URL (write it as http://127.0.0.1:8080)", quote(c.Client.Server))
+	}
+	return nil
+}
+
+// maxKey bounds what is read of a key file: a key is some dozen characters.
+const maxKey = 4096
+
+// ClientKey is the key to send to a server, from whichever place holds it; "" when there is none.
+func (c *Config) ClientKey() (Secret, error) {
+	if c.Client.KeyFile == "" {
+		return c.Client.Key, nil
+	}
+	f, err := os.Open(c.Client.KeyFile)
+	if err != nil {
+		return "", fmt.Errorf("cannot read the key: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxKey))
+	if err != nil {
+		return "", fmt.Errorf("cannot read the key: %w", err)
+	}
+	key := strings.TrimSpace(string(data))
+	if key == "" || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", fmt.Errorf("%s holds no key: one line of printable characters is wanted", c.Client.KeyFile)
+	}
+	return Secret(key), nil
+}
+
+// Advice is what deserves a warning although it is allowed: Warnings, and what
+// the doors would warn of when they open.
+func (c *Config) Advice() []string {
+	advice := slices.Clone(c.Warnings())
+	for _, d := range c.doors() {
+		if warning, _ := access.CheckListen(d.addr, c.Auth.KeysFile != "", c.TLS.Cert != ""); warning != "" {
+			advice = append(advice, d.key+": "+warning)
+		}
+	}
+	return advice
+}

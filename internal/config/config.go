@@ -1,0 +1,126 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/goshawk-ai/goshawk/internal/units"
+)
+
+// Config holds the effective settings. Load makes it; the comment of a field is
+// the option's Help in the table.
+type Config struct {
+	Listen      string // HOST:PORT
+	GRPCListen  string // HOST:PORT, or Off
+	AdminListen string // HOST:PORT, or Off
+
+	Data               string
+	Model              string
+	JPEGDecoder        string // auto, turbo or go
+	ONNXRuntimeLibrary string // "" looks in the usual places
+
+	Limits Limits
+	Memory Memory
+
+	QueueMaxWait   time.Duration
+	Threads        int // 0: what the cgroup's CPU quota allows
+	RequestTimeout time.Duration
+	DrainTimeout   time.Duration
+
+	TLS          TLS
+	Auth         Auth
+	AllowedHosts []string
+	Log          Log
+
+	CheckTimeout time.Duration // models.check_timeout
+	Client       Client
+
+	file     string // that was read, or ""
+	origins  map[string]Origin
+	warnings []string
+}
+
+// Off is the address of a door that stays shut.
+const Off = "off"
+
+// Limits bound what one request may cost; they are inclusive.
+type Limits struct {
+	PictureBytes  units.Bytes
+	PicturePixels units.Pixels
+	DecodedBytes  units.Bytes
+	RequestBytes  units.Bytes
+	Pictures      int
+}
+
+// Memory bounds what all of them together may take.
+type Memory struct {
+	Pictures units.Bytes // encoded and decoded pictures that are in flight
+	Runtime  units.Bytes // the arena of ONNX Runtime
+}
+
+// TLS names the PEM files of the HTTP and gRPC doors.
+type TLS struct {
+	Cert string
+	Key  string
+}
+
+// Auth says who may come in.
+type Auth struct {
+	KeysFile string
+}
+
+// Log is how the program talks to its operator.
+type Log struct {
+	Level  slog.Level
+	Format string // auto, json or text
+}
+
+// Client is what the commands that talk to a running server use.
+type Client struct {
+	Server  string // URL, or "" for working here
+	Key     Secret
+	KeyFile string
+}
+
+// Secret is text that no output shows.
+type Secret string
+
+// String hides the secret; Reveal gives it to the one who sends it.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "<secret>"
+}
+
+// GoString hides it from %#v too.
+func (s Secret) GoString() string { return fmt.Sprintf("%q", s.String()) }
+
+// MarshalText hides it from JSON, YAML and slog.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Reveal is the secret itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// Origin is where an effective value came from.
+type Origin struct {
+	Source string // "default", "file", "environment", "flag"
+	Where  string // config.yaml:3, GOSHAWK_LISTEN, --listen
+}
+
+func (o Origin) String() string {
+	if o.Where == "" {
+		return o.Source
+	}
+	return o.Where
+}
+
+// Origin of the option with this key.
+func (c *Config) Origin(key string) Origin { return c.origins[key] }
+
+// File is the path of the configuration file that was read, or "".
+func (c *Config) File() string { return c.file }
+
+// Warnings are things that deserve a look but keep nothing from starting.
+func (c *Config) Warnings() []string { return c.warnings }

@@ -1,0 +1,98 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/goshawk-ai/goshawk/internal/infer"
+	"github.com/goshawk-ai/goshawk/internal/infer/ort"
+	"github.com/goshawk-ai/goshawk/internal/model"
+	"github.com/goshawk-ai/goshawk/internal/picture"
+	"github.com/goshawk-ai/goshawk/internal/problem"
+)
+
+// CheckMain is what the child process of a Checker runs: it reads the request
+// from stdin, bounds itself, examines the package in its working directory and
+// writes lines of JSON to stdout. Its result is the process's exit status, 0
+// where a report was written.
+func CheckMain(stdin io.Reader, stdout io.Writer) int {
+	lines := json.NewEncoder(stdout)
+	report, err := checkHere(stdin, func(doing string) { _ = lines.Encode(childMessage{Doing: doing}) })
+	message := childMessage{Report: report}
+	if err != nil {
+		message = childMessage{Failed: err.Error()}
+	}
+	if lines.Encode(message) != nil || err != nil {
+		return 1
+	}
+	return 0
+}
+
+func checkHere(stdin io.Reader, say func(string)) (*Report, error) {
+	var q childRequest
+	if err := json.NewDecoder(stdin).Decode(&q); err != nil {
+		return nil, fmt.Errorf("read the request: %w", err)
+	}
+	q.Limits = q.Limits.filled()
+	if q.Decoder == "" {
+		q.Decoder = "auto"
+	}
+	decoder, err := picture.NewDecoder(q.Decoder)
+	if err != nil {
+		return nil, err
+	}
+	backend, err := ort.Open(ort.LibraryOptions{Path: q.Library, MemoryCap: q.Limits.Memory})
+	if err != nil {
+		return nil, err
+	}
+	if err := restrict(q.Limits); err != nil {
+		return nil, err
+	}
+	return Examine(context.Background(), backend, decoder, os.DirFS("."), say), nil
+}
+
+// Examine loads the package, runs it on pictures of its own making and judges
+// what it does. It does in this process what a Checker does in another: only for
+// packages that are known to be harmless. say, which may be nil, is told what is
+// being done.
+func Examine(ctx context.Context, backend infer.Backend, decoder *picture.Decoder, fsys fs.FS, say func(string)) *Report {
+	if say == nil {
+		say = func(string) {}
+	}
+	r := &Report{Runtime: backend.Name() + " " + backend.Version(), Decoder: decoder.Name()}
+	if err := r.examine(ctx, backend, decoder, fsys, say); err != nil {
+		r.Problem = sentence(err)
+		return r
+	}
+	r.Accepted = true
+	return r
+}
+
+func (r *Report) examine(ctx context.Context, backend infer.Backend, decoder *picture.Decoder, fsys fs.FS, say func(string)) error {
+	say("reading the package")
+	p, err := model.Open(fsys)
+	if err != nil {
+		return err
+	}
+	r.Name, r.Digest = p.Manifest.Name, p.Digest
+	m, err := load(ctx, backend, p, Version{Name: r.Name, Digest: r.Digest}, say)
+	if err != nil {
+		return err
+	}
+	r.LoadMS, r.Classes, r.Embedding = ms(m.LoadTime), m.Classes, m.Width
+	x := &examination{Model: m, report: r, decoder: decoder, say: say}
+	return errors.Join(x.run(ctx), m.close())
+}
+
+// sentence is what people are told of an error.
+func sentence(err error) string {
+	if p, ok := errors.AsType[*problem.Problem](err); ok {
+		return p.Detail
+	}
+	return cut(err.Error())
+}

@@ -1,0 +1,267 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/goshawk-ai/goshawk/internal/infer"
+	"github.com/goshawk-ai/goshawk/internal/picture"
+	"github.com/goshawk-ai/goshawk/internal/problem"
+)
+
+// Options of a Fleet.
+type Options struct {
+	Backend    infer.Backend
+	Source     Source
+	Decoder    *picture.Decoder
+	Checker    *Checker // nil loads strangers' packages without a check: for tests
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer // nil registers nothing
+	Default    string                // the reference that a request without one means; readiness waits for it
+	Unloaded   func(v Version)       // told after a version's memory was given back; may be nil
+}
+
+// Fleet is the loaded models. Start loads them, Acquire hands them out, Close
+// gives everything back.
+type Fleet struct {
+	o       Options
+	routes  atomic.Pointer[routes]
+	wake    chan struct{} // one place: the loop looks again
+	stop    context.CancelCauseFunc
+	done    chan struct{}  // closed when the loop has ended
+	drains  sync.WaitGroup // retired models that somebody still uses
+	metrics *collector
+
+	mu      sync.Mutex
+	entries map[string]*entry // guarded by mu; by NAME@DIGEST; written by the loop only
+	changed chan struct{}     // guarded by mu; closed and replaced when a state changed
+}
+
+// routes is an immutable table: what a reference means now. NAME, NAME@ALIAS and
+// NAME@sha256:HEX are in it.
+type routes struct{ to map[string]*entry }
+
+var errClosed = errors.New("the server is shutting down")
+
+// New makes a Fleet, which does nothing before Start.
+func New(o Options) *Fleet {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	f := &Fleet{
+		o: o, wake: make(chan struct{}, 1), done: make(chan struct{}),
+		entries: map[string]*entry{}, changed: make(chan struct{}),
+	}
+	f.routes.Store(&routes{})
+	f.metrics = newCollector(f)
+	return f
+}
+
+// Start begins to load the models: the default and the required ones first. It
+// returns at once; WaitReady waits. It may be called once.
+func (f *Fleet) Start(ctx context.Context) error {
+	if f.o.Registerer != nil {
+		if err := f.o.Registerer.Register(f.metrics); err != nil {
+			return err
+		}
+	}
+	ctx, f.stop = context.WithCancelCause(ctx)
+	go f.loop(ctx)
+	return nil
+}
+
+// Close stops loading, waits until every model was released and unloads them.
+func (f *Fleet) Close() {
+	if f.stop == nil {
+		return
+	}
+	f.stop(errClosed)
+	<-f.done
+	f.routes.Store(&routes{})
+	f.mu.Lock()
+	all := f.entries
+	f.entries = map[string]*entry{}
+	f.mu.Unlock()
+	for _, e := range all {
+		f.drain(e)
+	}
+	f.drains.Wait()
+	if f.o.Registerer != nil {
+		f.o.Registerer.Unregister(f.metrics)
+	}
+}
+
+// Acquire gives the model that a reference means now; "" is the default. It
+// stays loaded until release, which must be called exactly once. It fails with
+// problem.ModelNotFound, or with problem.ModelUnhealthy which says why. A version
+// that sleeps is woken, and Acquire fails until it is awake; see AcquireContext.
+func (f *Fleet) Acquire(ref string) (m *Model, release func(), err error) {
+	if ref == "" {
+		ref = f.o.Default
+	}
+	for {
+		e, err := f.find(ref)
+		if err != nil {
+			return nil, nil, err
+		}
+		if m, ok := e.acquire(); ok {
+			return m, e.release, nil
+		}
+		if err := f.unavailable(ref, e); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// AcquireContext is Acquire that waits while the model is being loaded.
+func (f *Fleet) AcquireContext(ctx context.Context, ref string) (m *Model, release func(), err error) {
+	for {
+		changed := f.watch()
+		m, release, err := f.Acquire(ref)
+		if _, loading := errors.AsType[*loadingError](err); !loading {
+			return m, release, err
+		}
+		select {
+		case <-changed:
+		case <-f.done:
+			return nil, nil, err
+		case <-ctx.Done():
+			return nil, nil, context.Cause(ctx)
+		}
+	}
+}
+
+// find looks a reference up in the table, and asks the source for the forms that
+// are not in it (shortened digests).
+func (f *Fleet) find(ref string) (*entry, error) {
+	if e := f.routes.Load().to[ref]; e != nil {
+		return e, nil
+	}
+	v, err := f.o.Source.Resolve(ref)
+	if err != nil {
+		return nil, err
+	}
+	if e := f.routes.Load().to[key(v)]; e != nil {
+		return e, nil
+	}
+	if f.ended() {
+		return nil, problem.ModelUnhealthy.New("the model %q was unloaded: %v", v.Name, errClosed)
+	}
+	f.kick() // the source knows it, the loop has not heard of it yet
+	return nil, waiting(v)
+}
+
+// unavailable says why an entry cannot be used; nil means: look again, the table
+// has a new one.
+func (f *Fleet) unavailable(ref string, e *entry) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.retired:
+		if f.ended() {
+			return problem.ModelUnhealthy.New("the model %q was unloaded: %v", e.version.Name, errClosed)
+		}
+		return nil
+	case e.state == Ready: // it became so since acquire looked
+		return nil
+	case e.state == Failed:
+		return problem.ModelUnhealthy.New("the model %q cannot be served: %s", e.version.Name, sentence(e.why)).Because(e.why)
+	case e.state == Sleeping && !e.wanted:
+		e.wanted = true
+		f.kick()
+	}
+	return waiting(e.version)
+}
+
+// loadingError marks the problem that goes away by waiting.
+type loadingError struct{}
+
+func (*loadingError) Error() string { return "the model is being loaded" }
+
+func waiting(v Version) error {
+	return problem.ModelUnhealthy.New("the model %q is being loaded; try again in a moment", v.Name).
+		With("retry_after_seconds", 1).Because(&loadingError{})
+}
+
+func (f *Fleet) ended() bool {
+	select {
+	case <-f.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Ready is nil when the default model and the required ones have answered their
+// probes; else it says which has not, and why.
+func (f *Fleet) Ready() error {
+	refs := []string{}
+	if f.o.Default != "" {
+		refs = append(refs, f.o.Default)
+	}
+	for _, v := range f.o.Source.Versions() {
+		if v.Required {
+			refs = append(refs, key(v))
+		}
+	}
+	for _, ref := range refs {
+		_, release, err := f.Acquire(ref)
+		if err != nil {
+			return err
+		}
+		release()
+	}
+	return nil
+}
+
+// WaitReady waits until Ready is nil. It gives up when a model failed that
+// readiness needs, or with ctx's cause.
+func (f *Fleet) WaitReady(ctx context.Context) error {
+	for {
+		changed := f.watch()
+		err := f.Ready()
+		if _, loading := errors.AsType[*loadingError](err); !loading {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-f.done:
+			return err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// watch gives the channel that the next change of a state closes.
+func (f *Fleet) watch() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.changed
+}
+
+func (f *Fleet) announce() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// kick makes the loop look again.
+func (f *Fleet) kick() {
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+func key(v Version) string { return v.Name + "@" + v.Digest }
+
+// idleTime is how long a version without an alias stays loaded after its last use.
+const idleTime = 10 * time.Minute

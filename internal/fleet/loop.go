@@ -1,0 +1,212 @@
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// loop owns the entries: it alone adds, loads and retires them. Requests only
+// read the table of routes.
+func (f *Fleet) loop(ctx context.Context) {
+	defer close(f.done)
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		wanted := f.sync()
+		if ctx.Err() != nil {
+			return
+		}
+		if len(wanted) > 0 {
+			f.load(ctx, wanted[0]) // one, then look again: the source may have changed meanwhile
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.o.Source.Changed():
+		case <-f.wake:
+		case <-tick.C:
+		}
+	}
+}
+
+// sync brings entries and routes in line with the source and says what should be
+// loaded, most urgent first.
+func (f *Fleet) sync() []*entry {
+	versions := f.o.Source.Versions()
+	f.mu.Lock()
+	f.enter(versions)
+	table := f.table(versions)
+	leaving := f.supersede(versions, table)
+	f.mu.Unlock()
+	// The table first: whoever finds an entry retired looks for its successor there.
+	f.routes.Store(table)
+	for _, e := range leaving {
+		f.drain(e)
+	}
+	f.announce()
+	return f.wanted()
+}
+
+// enter makes entries for new versions and takes over moved aliases. f.mu is held.
+func (f *Fleet) enter(versions []Version) {
+	for _, v := range versions {
+		state := Loading
+		if dormant(v) {
+			state = Sleeping
+		}
+		e := f.entries[key(v)]
+		if e == nil {
+			f.entries[key(v)] = newEntry(v, state)
+			continue
+		}
+		e.mu.Lock()
+		e.version = v
+		if e.state == Sleeping && (state == Loading || e.wanted) {
+			e.state = Loading
+		}
+		e.woken = e.wanted && state == Sleeping || e.woken && state == Sleeping
+		e.mu.Unlock()
+	}
+}
+
+// dormant versions are loaded only when somebody asks for them.
+func dormant(v Version) bool { return len(v.Aliases) == 0 && !v.Required }
+
+// table routes every reference. An alias goes on to the version that served it
+// until the one that it points to now is ready, so that no answer is missing
+// during a change. f.mu is held.
+func (f *Fleet) table(versions []Version) *routes {
+	before := f.routes.Load().to
+	t := &routes{to: make(map[string]*entry, 3*len(versions))}
+	for _, v := range versions {
+		e := f.entries[key(v)]
+		t.to[key(v)] = e
+		for _, alias := range v.Aliases {
+			target := e
+			if old := before[v.Name+"@"+alias]; old != nil && !e.is(Ready) && old.is(Ready) && f.entries[old.key()] == old {
+				target = old
+			}
+			t.to[v.Name+"@"+alias] = target
+			if alias == DefaultAlias {
+				t.to[v.Name] = target
+			}
+		}
+	}
+	return t
+}
+
+// DefaultAlias is what a bare name means.
+const DefaultAlias = "default"
+
+func (e *entry) key() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return key(e.version)
+}
+
+// supersede replaces what need not stay loaded and gives what is to be drained:
+// versions that are gone from the source, that no alias leads to any more, or
+// that were woken and then not used for a while. f.mu is held.
+func (f *Fleet) supersede(versions []Version, t *routes) (leaving []*entry) {
+	listed := make(map[string]Version, len(versions))
+	for _, v := range versions {
+		listed[key(v)] = v
+	}
+	served := make(map[*entry]bool, len(t.to))
+	for ref, e := range t.to {
+		if v, byDigest := listed[ref]; !byDigest || !dormant(v) {
+			served[e] = true
+		}
+	}
+	old := time.Now().Add(-idleTime)
+	for k, e := range f.entries {
+		v, here := listed[k]
+		switch {
+		case !here:
+			delete(f.entries, k)
+		case !served[e] && e.spent(old):
+			f.entries[k] = newEntry(v, Sleeping)
+			t.to[k] = f.entries[k]
+		default:
+			continue
+		}
+		leaving = append(leaving, e)
+	}
+	return leaving
+}
+
+// wanted lists what is to be loaded: the default, then what is required, then
+// the oldest.
+func (f *Fleet) wanted() []*entry {
+	first := f.routes.Load().to[f.o.Default]
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var list []*entry
+	for _, e := range f.entries {
+		if e.is(Loading) {
+			list = append(list, e)
+		}
+	}
+	rank := func(e *entry) int {
+		switch {
+		case e == first:
+			return 0
+		case e.version.Required:
+			return 1
+		}
+		return 2
+	}
+	slices.SortFunc(list, func(a, b *entry) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), a.version.Added.Compare(b.version.Added), cmp.Compare(key(a.version), key(b.version)))
+	})
+	return list
+}
+
+// load brings one version to Ready or Failed. Nothing that serves waits for it.
+func (f *Fleet) load(ctx context.Context, e *entry) {
+	e.mu.Lock()
+	v := e.version
+	e.mu.Unlock()
+	began := time.Now()
+	m, err := f.open(ctx, v, e)
+	if ctx.Err() != nil {
+		if m != nil {
+			_ = m.close()
+		}
+		return
+	}
+	log := f.o.Logger.With("model", v.Name, "version", v.Digest, "took_ms", ms(time.Since(began)))
+	if err != nil {
+		e.set(Failed, nil, err)
+		log.Error("model failed to load", "reason", sentence(err), "cause", fmt.Sprint(err))
+		return
+	}
+	e.set(Ready, m, nil)
+	log.Info("model ready", "classes", m.Classes, "rows", m.Rows)
+}
+
+// drain unloads an entry's model when the last reference is gone.
+func (f *Fleet) drain(e *entry) {
+	if !e.retire() {
+		return
+	}
+	e.mu.Lock()
+	m, v := e.model, e.version
+	e.mu.Unlock()
+	if m == nil {
+		return
+	}
+	f.drains.Go(func() {
+		<-e.drained
+		if err := m.close(); err != nil {
+			f.o.Logger.Error("model failed to unload", "model", v.Name, "version", v.Digest, "cause", err.Error())
+		}
+		if f.o.Unloaded != nil {
+			f.o.Unloaded(v)
+		}
+	})
+}

@@ -1,0 +1,196 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/goshawk-ai/goshawk/internal/infer"
+	"github.com/goshawk-ai/goshawk/internal/model"
+	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/tensor"
+)
+
+// Model is a loaded version. Everything but its pool of slots is read-only.
+type Model struct {
+	Version Version
+	Package *model.Package
+	Binding model.Binding
+	Session infer.Session
+	Report  *Report // of the check; nil for a built-in package
+
+	// Rows is how many pictures one run may hold: 0 any number, 1 one at a time,
+	// N exactly N. A Slot has the right number and uses the first.
+	Rows      int
+	Classes   int
+	Width     int // of the embedding; 0 where there is none
+	LoadTime  time.Duration
+	FirstTime time.Duration // of the first run, which allocates what later ones reuse
+
+	outputs []output // logits, then embedding
+
+	mu   sync.Mutex
+	free []*Slot // guarded by mu; no run is using them
+}
+
+// output is what one run of the model really gave: not every model declares it.
+type output struct {
+	name  string
+	typ   tensor.Type
+	shape []int64
+	row   int // elements of one picture
+}
+
+// inspect reads the model file and refuses what can be seen without the runtime.
+func inspect(p *model.Package) ([]byte, error) {
+	m := &p.Manifest
+	switch {
+	case m.Kind == model.KindTensor:
+		return nil, problem.ModelInvalid.New("%s is of kind Tensor; models that take no pictures are served over /v2, which comes with a later release", m.Name)
+	case m.Serving.Isolation == model.OwnChild:
+		return nil, problem.ModelInvalid.New("goshawk.yaml asks for serving.isolation: process, which comes with a later release; write none to serve the model from the server's own process")
+	}
+	data, err := p.Model()
+	if err != nil {
+		return nil, err
+	}
+	info, err := model.InspectONNX(data)
+	if err != nil {
+		return nil, err
+	}
+	if len(info.Hazards) > 0 {
+		return nil, problem.ModelInvalid.New("the model could kill the process that runs it (%s); serving such a model from a process of its own comes with a later release", cut(info.Hazards[0]))
+	}
+	// What the file declares must fit as well as what the runtime makes of it
+	// below: where the two differ, the file's promise is wrong.
+	if _, err := model.Bind(p, info.Inputs, info.Outputs); err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
+// load makes a model of a package: session, binding, and one run that shows the
+// outputs' real shapes. say is told what is being done, in words that fit "… did
+// not end".
+func load(ctx context.Context, backend infer.Backend, p *model.Package, v Version, say func(string)) (*Model, error) {
+	say("reading the model")
+	data, err := inspect(p)
+	if err != nil {
+		return nil, err
+	}
+	say("loading the model")
+	began := time.Now()
+	session, err := backend.Load(ctx, data, infer.Options{IntraThreads: p.Manifest.Serving.Threads})
+	if err != nil {
+		return nil, loadProblem(ctx, err)
+	}
+	m := &Model{Version: v, Package: p, Session: session, LoadTime: time.Since(began)}
+	if err := m.prepare(ctx, say); err != nil {
+		return nil, errors.Join(err, session.Close())
+	}
+	return m, nil
+}
+
+func (m *Model) prepare(ctx context.Context, say func(string)) error {
+	binding, err := model.Bind(m.Package, m.Session.Inputs(), m.Session.Outputs())
+	if err != nil {
+		return err
+	}
+	m.Binding, m.Rows = *binding, binding.Batch
+	if err := m.boundInput(); err != nil {
+		return err
+	}
+	say("running the model on a first picture")
+	began := time.Now()
+	if err := m.measure(ctx); err != nil {
+		return err
+	}
+	m.FirstTime = time.Since(began)
+	m.Binding.Classes = m.Classes
+	return nil
+}
+
+// maxInput bounds a run's input, whatever the model declares: 256 MB is a batch
+// of 400 pictures of 224 x 224.
+const maxInput = 256 << 20
+
+func (m *Model) boundInput() error {
+	if size := int64(m.Binding.Recipe.RowBytes()) * int64(m.rows()); size > maxInput {
+		return problem.ModelInvalid.New("the input %q takes %d bytes a run, more than the %d that are allowed", cut(m.Binding.Input.Name), size, maxInput)
+	}
+	return nil
+}
+
+// rows is the number of pictures of the tensor that a slot holds.
+func (m *Model) rows() int { return max(1, m.Binding.Batch) }
+
+// inputShape is the declared shape with its open sizes filled in.
+func (m *Model) inputShape(rows int) []int64 {
+	if m.Binding.Input.Ranked && len(m.Binding.Input.Shape) == 3 {
+		return m.Binding.Recipe.Shape() // no axis for the batch
+	}
+	return append([]int64{int64(rows)}, m.Binding.Recipe.Shape()...)
+}
+
+// measure runs the model once, without knowing the outputs' shapes, and checks
+// what it gives against what it declares and the labels.
+func (m *Model) measure(ctx context.Context) error {
+	rows := m.rows()
+	in, err := tensor.New(m.Binding.Input.Name, m.Binding.Input.Type, m.inputShape(rows), maxInput)
+	if err != nil {
+		return problem.ModelInvalid.New("the input %q cannot be made: %v", cut(m.Binding.Input.Name), err)
+	}
+	if err := noise(1).fill(&m.Binding.Recipe, in.Data, rows); err != nil {
+		return err
+	}
+	outs := []*tensor.Tensor{{Name: m.Binding.Logits.Name}}
+	if m.Binding.Embedding != nil {
+		outs = append(outs, &tensor.Tensor{Name: m.Binding.Embedding.Name})
+	}
+	if err := m.Session.Run(ctx, []*tensor.Tensor{in}, outs); err != nil {
+		return m.runProblem(ctx, err)
+	}
+	if m.Classes, err = m.classes(outs[0], rows); err != nil {
+		return err
+	}
+	for _, t := range outs {
+		elements, err := tensor.Elements(t.Shape)
+		if err != nil || elements%int64(rows) != 0 || elements == 0 {
+			return problem.ModelInvalid.New("the output %q is %v in a test run with %d pictures, which gives no picture its part", cut(t.Name), t.Shape, rows)
+		}
+		m.outputs = append(m.outputs, output{t.Name, t.Type, t.Shape, int(elements) / rows})
+	}
+	if len(outs) == 2 {
+		m.Width = m.outputs[1].row
+	}
+	return nil
+}
+
+// classes counts a picture's scores: the only axis beside the batch that is not 1.
+func (m *Model) classes(t *tensor.Tensor, rows int) (int, error) {
+	per := t.Shape
+	if len(per) != 1 || rows != 1 { // a model without an axis for the batch may give [classes]
+		if len(per) == 0 || per[0] != int64(rows) {
+			return 0, problem.ModelInvalid.New("the output %q is %v in a test run with %d pictures: the first size should be the number of pictures", cut(t.Name), t.Shape, rows)
+		}
+		per = per[1:]
+	}
+	classes := int64(1)
+	for _, n := range per {
+		if n != 1 && classes != 1 {
+			return 0, problem.ModelInvalid.New("the output %q is %v in a test run: a classifier gives one row of scores a picture, [N,classes]", cut(t.Name), t.Shape)
+		}
+		classes *= n
+	}
+	if want := m.Binding.Classes; want > 0 && classes != int64(want) {
+		return 0, problem.ModelInvalid.New("the model declares %d classes and gives %d in a test run", want, classes)
+	}
+	if labels := len(m.Package.Labels); labels > 0 && classes != int64(labels) {
+		return 0, problem.ModelInvalid.New("the model has %d outputs, the package %d labels", classes, labels)
+	}
+	return int(classes), nil
+}
+
+// close gives the model's memory back; nobody may hold a slot any more.
+func (m *Model) close() error { return m.Session.Close() }

@@ -1,0 +1,70 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/goshawk-ai/goshawk/internal/problem"
+)
+
+// open loads a version and proves that it answers.
+func (f *Fleet) open(ctx context.Context, v Version, e *entry) (*Model, error) {
+	p, err := f.o.Source.Open(ctx, v.Digest)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	e.pkg = p
+	e.mu.Unlock()
+	report, err := f.checked(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	m, err := load(ctx, f.o.Backend, p, v, func(string) {})
+	if err != nil {
+		return nil, err
+	}
+	m.obey(report)
+	if _, err := m.Probe(ctx, f.o.Decoder); err != nil {
+		return nil, errors.Join(err, m.close())
+	}
+	return m, nil
+}
+
+// checked gives the report of a stranger's package: the kept one, else that of
+// a new check. Built-in packages are ours; a test has checked them.
+func (f *Fleet) checked(ctx context.Context, v Version) (*Report, error) {
+	located, ok := f.o.Source.(Located)
+	if v.BuiltIn || f.o.Checker == nil || !ok {
+		return nil, nil
+	}
+	runtime := f.o.Backend.Name() + " " + f.o.Backend.Version()
+	if r := f.o.Checker.Kept(v.Digest, runtime, f.o.Decoder.Name()); r != nil {
+		return r, nil
+	}
+	dir, ok := located.Directory(v.Digest)
+	if !ok {
+		return nil, problem.ModelNotFound.New("the package %s is not here any more", v.Digest)
+	}
+	r, err := f.o.Checker.Check(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	if r.Digest != "" && r.Digest != v.Digest {
+		return nil, fmt.Errorf("the package %s has changed on disk: its files now give %s", v.Digest, r.Digest)
+	}
+	return r, r.Err()
+}
+
+// obey takes over what the check found out and the package does not say.
+func (m *Model) obey(r *Report) {
+	m.Report = r
+	if r == nil {
+		return
+	}
+	m.Rows = r.Rows
+	if r.Activation != "" {
+		m.Binding.Activation = r.Activation
+	}
+}

@@ -1,0 +1,75 @@
+package fleet
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/goshawk-ai/goshawk/internal/model"
+	"github.com/goshawk-ai/goshawk/internal/picture"
+	"github.com/goshawk-ai/goshawk/internal/tensor"
+)
+
+// Status is what is known of a version.
+type Status struct {
+	Version
+	State      State
+	Default    bool   // a request that names no model means it
+	Reason     string // why it failed
+	Package    *model.Package
+	Input      *tensor.Spec // this and what follows: nil or zero until the model was loaded
+	Recipe     *picture.Recipe
+	Output     *tensor.Spec
+	Classes    int
+	Embedding  int // width
+	Activation model.Activation
+	TopK       int
+	Rows       int // as Model.Rows
+	LoadMS     float64
+	FirstMS    float64 // the first run
+	Report     *Report // of the check; nil for a built-in package
+}
+
+// Models lists all versions, by name and then by age.
+func (f *Fleet) Models() []Status {
+	t := f.routes.Load()
+	f.mu.Lock()
+	entries := make([]*entry, 0, len(f.entries))
+	for _, e := range f.entries {
+		entries = append(entries, e)
+	}
+	f.mu.Unlock()
+	list := make([]Status, 0, len(entries))
+	for _, e := range entries {
+		s := e.status()
+		s.Default = t.to[f.o.Default] == e
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b Status) int {
+		if c := strings.Compare(a.Name, b.Name); c != 0 {
+			return c
+		}
+		if c := a.Added.Compare(b.Added); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Digest, b.Digest)
+	})
+	return list
+}
+
+func (e *entry) status() Status {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := Status{Version: e.version, State: e.state, Package: e.pkg}
+	s.Aliases = slices.Clone(s.Aliases)
+	if e.why != nil {
+		s.Reason = sentence(e.why)
+	}
+	if m := e.model; m != nil {
+		s.Package, s.Report = m.Package, m.Report
+		s.Input, s.Output, s.Recipe = &m.Binding.Input, &m.Binding.Logits, &m.Binding.Recipe
+		s.Classes, s.Embedding, s.Rows = m.Classes, m.Width, m.Rows
+		s.Activation, s.TopK = m.Binding.Activation, m.Binding.TopK
+		s.LoadMS, s.FirstMS = ms(m.LoadTime), ms(m.FirstTime)
+	}
+	return s
+}

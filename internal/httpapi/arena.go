@@ -1,0 +1,130 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/goshawk-ai/goshawk/internal/problem"
+)
+
+// step is what is taken from the budget at first for a body of unknown length.
+// Further steps are that much, or a quarter of what there is.
+const step = 1 << 20
+
+// errTooLong says that a part has more bytes than its limit. What was read of
+// it is forgotten, the rest is unread.
+var errTooLong = errors.New("longer than its limit")
+
+// arena is the memory of one request's body: slabs, taken from the budget, in
+// which the pictures lie one after the other. Whoever makes it closes it.
+type arena struct {
+	budget Budget
+	pools  *pools
+	wait   time.Duration // for the budget
+
+	slabs []*slab // the last one is being filled
+	used  int     // bytes of the last one
+	held  int64
+	done  bool    // nobody reads the bytes any more, so that they may be used again
+	one   [1]byte // where a byte is read to see whether there is another
+	body  *body   // what is being read; nil before that
+}
+
+func (d *door) newArena() *arena {
+	return &arena{budget: d.Budget, pools: &d.pools, wait: d.Limits.BudgetWait}
+}
+
+// reserve makes room for n bytes.
+func (a *arena) reserve(ctx context.Context, n int64) error {
+	_, size := classOf(n)
+	waiting, cancel := context.WithTimeout(ctx, a.wait)
+	defer cancel()
+	if a.body != nil {
+		defer a.body.pause(time.Now())
+	}
+	if err := a.budget.Acquire(waiting, size); err != nil {
+		if ctx.Err() == nil && waiting.Err() != nil {
+			return problem.Overloaded.New("other requests hold all the memory that there is for pictures; try again in a moment").
+				With("retry_after_seconds", 1).Because(err)
+		}
+		return err
+	}
+	a.held += size
+	a.slabs = append(a.slabs, a.pools.get(n))
+	a.used = 0
+	return nil
+}
+
+// read reads src to its end and returns its bytes, which are good until close.
+// More than limit is errTooLong.
+func (a *arena) read(ctx context.Context, src io.Reader, limit int64) ([]byte, error) {
+	start, stalled := a.used, 0
+	for {
+		buf := a.last()
+		room := buf[a.used:min(int64(len(buf)), int64(start)+limit+1)]
+		full := len(room) == 0
+		if full {
+			room = a.one[:]
+		}
+		n, err := src.Read(room)
+		if full && n > 0 {
+			if err := a.grow(ctx, start); err != nil {
+				return nil, err
+			}
+			start = 0
+			a.last()[a.used] = a.one[0]
+		}
+		a.used += n
+		switch {
+		case int64(a.used-start) > limit:
+			a.used = start
+			return nil, errTooLong
+		case errors.Is(err, io.EOF):
+			return a.last()[start:a.used:a.used], nil
+		case err != nil:
+			return nil, err
+		case n > 0:
+			stalled = 0
+		default:
+			if stalled++; stalled > 100 {
+				return nil, io.ErrNoProgress
+			}
+		}
+	}
+}
+
+func (a *arena) last() []byte { return a.slabs[len(a.slabs)-1].bytes }
+
+// grow moves the part that begins at start into a larger slab.
+func (a *arena) grow(ctx context.Context, start int) error {
+	old := a.slabs[len(a.slabs)-1]
+	part := old.bytes[start:a.used]
+	if err := a.reserve(ctx, int64(len(part))+max(step, int64(len(part)/4))); err != nil {
+		return err
+	}
+	a.used = copy(a.last(), part)
+	if start == 0 { // nothing else is in it
+		a.slabs = append(a.slabs[:len(a.slabs)-2], a.slabs[len(a.slabs)-1])
+		a.release(old, true)
+	}
+	return nil
+}
+
+// close gives everything back: to the pools only what surely nobody reads.
+func (a *arena) close() {
+	for _, s := range a.slabs {
+		a.release(s, a.done)
+	}
+	a.slabs = nil
+}
+
+func (a *arena) release(s *slab, reusable bool) {
+	size := int64(len(s.bytes))
+	if reusable {
+		a.pools.put(s)
+	}
+	a.held -= size
+	a.budget.Release(size)
+}

@@ -1,0 +1,271 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goshawk-ai/goshawk/internal/principal"
+	"github.com/goshawk-ai/goshawk/internal/problem"
+)
+
+// statusGone is logged for a caller that hung up before its answer; nothing is
+// sent. The number is nginx's.
+const statusGone = 499
+
+// errGone says that the caller hung up.
+var errGone = errors.New("the caller hung up")
+
+// handler answers a request or says why not. It writes nothing when it fails.
+type handler func(x *exchange, r *http.Request) error
+
+// exchange is one request and its answer: the writer, and what is known of it
+// for the log.
+type exchange struct {
+	http.ResponseWriter
+	id     string // request id
+	route  string // pattern
+	method string
+	began  time.Time
+	trace  Trace
+	who    principal.Principal
+	drawer Drawer // nil unless problems are to be drawn for a person
+	body   *body  // nil while nobody has read it
+
+	status int   // 0 while nothing is written
+	sent   int64 // bytes
+	err    error // what the handler failed with
+}
+
+// WriteHeader notes the status.
+func (x *exchange) WriteHeader(status int) {
+	if x.status == 0 && status >= 200 {
+		x.status = status
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+// Write counts.
+func (x *exchange) Write(p []byte) (int, error) {
+	if x.status == 0 {
+		x.status = http.StatusOK
+	}
+	n, err := x.ResponseWriter.Write(p)
+	x.sent += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+// send writes a whole answer.
+func (x *exchange) send(r *http.Request, status int, contentType string, content []byte) {
+	h := x.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(content)))
+	x.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = x.Write(content) // a failure is the caller's hanging up; the server sees it too
+	}
+}
+
+// serve is the one place where a request is named, checked, answered, logged
+// and counted.
+func (d *door) serve(route string, guarded, quiet bool, h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := &exchange{ResponseWriter: w, route: route, method: knownMethod(r.Method), began: time.Now()}
+		d.metrics.inFlight.Inc()
+		defer d.metrics.inFlight.Dec()
+		r = x.begin(r)
+		ctx, span := d.Tracer.Start(r.Context(), "http "+x.method+" "+route)
+		span.Set("request_id", x.id)
+		r = r.WithContext(ctx)
+		aborted := d.answer(x, r, guarded, h)
+		span.Set("http.response.status_code", strconv.Itoa(x.status))
+		span.End(x.err)
+		d.metrics.observe(x)
+		d.log(r, x, quiet)
+		if aborted {
+			panic(http.ErrAbortHandler) // half an answer is out: cut the connection, so that nobody takes it for a whole
+		}
+	})
+}
+
+// begin reads and writes the headers that every exchange has.
+func (x *exchange) begin(r *http.Request) *http.Request {
+	x.id = requestID(r.Header)
+	h := x.Header()
+	h.Set("X-Request-Id", x.id)
+	secure(h)
+	ctx := principal.WithRequestID(r.Context(), x.id)
+	if trace, ok := parseTrace(r.Header); ok {
+		x.trace = trace
+		ctx = context.WithValue(ctx, traceKey{}, trace)
+	}
+	return r.WithContext(ctx)
+}
+
+// answer runs the handler and writes its problem, if it has one.
+func (d *door) answer(x *exchange, r *http.Request, guarded bool, h handler) (aborted bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			if v == http.ErrAbortHandler { //nolint:errorlint // the very value, and v is no error yet
+				x.err, aborted = errGone, true
+				return
+			}
+			d.metrics.panics.Inc()
+			x.err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+			if aborted = x.status != 0; !aborted {
+				d.refuse(x, r, problem.Of(x.err))
+			}
+		}
+	}()
+	x.err = d.admitted(x, r, guarded, h)
+	if x.err == nil {
+		return false
+	}
+	if x.status != 0 {
+		return true
+	}
+	if gone(r, x.err) {
+		x.status = statusGone
+		return true
+	}
+	d.refuse(x, r, reason(r, x.err))
+	return false
+}
+
+func (d *door) admitted(x *exchange, r *http.Request, guarded bool, h handler) error {
+	if guarded {
+		if err := d.Access.Origin(r); err != nil {
+			return err
+		}
+		who, err := d.Access.Who(r.Header.Values("Authorization"))
+		if err != nil {
+			return err
+		}
+		x.who = who
+		r = r.WithContext(principal.With(r.Context(), who))
+	}
+	return h(x, r)
+}
+
+// gone tells whether nobody waits for an answer any more.
+func gone(r *http.Request, err error) bool {
+	if errors.Is(err, errGone) {
+		return true
+	}
+	if _, named := errors.AsType[*problem.Problem](err); named {
+		return false
+	}
+	cause := context.Cause(r.Context())
+	return errors.Is(cause, context.Canceled) && errors.Is(err, context.Canceled)
+}
+
+// reason is the problem of err, or that of the context's end: a shutdown, say,
+// cancels requests with a problem as the cause.
+func reason(r *http.Request, err error) *problem.Problem {
+	if errors.Is(err, context.Canceled) {
+		if p, ok := errors.AsType[*problem.Problem](context.Cause(r.Context())); ok {
+			return p
+		}
+	}
+	return problem.Of(err)
+}
+
+// refuse sends the problem document.
+func (d *door) refuse(x *exchange, r *http.Request, p *problem.Problem) {
+	x.leaveBody(r)
+	x.problemHeaders(p)
+	if x.drawer != nil {
+		x.drawer.Problem(x, r, p.With("request_id", x.id))
+		return
+	}
+	x.send(r, p.Kind.Status, "application/problem+json", encode(p.With("request_id", x.id)))
+}
+
+func (x *exchange) problemHeaders(p *problem.Problem) {
+	switch p.Kind.Status {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		seconds, _ := p.Extensions["retry_after_seconds"].(int)
+		x.Header().Set("Retry-After", strconv.Itoa(max(seconds, 1)))
+	case http.StatusUnauthorized:
+		x.Header().Set("WWW-Authenticate", `Bearer realm="goshawk"`)
+	}
+}
+
+// leaveBody closes the connection after a refusal, when the body is still under
+// way: reading it only to forget it would be the sender's choice of our time.
+func (x *exchange) leaveBody(r *http.Request) {
+	if r.ContentLength == 0 || x.body != nil && x.body.ended {
+		return
+	}
+	if r.ProtoMajor == 1 {
+		x.Header().Set("Connection", "close")
+	}
+	// The server reads on for up to 256 KiB, so that the caller sees the answer
+	// and not a reset; that has an end too.
+	_ = http.NewResponseController(x.ResponseWriter).SetReadDeadline(time.Now().Add(time.Second / 2))
+}
+
+// log writes one line.
+func (d *door) log(r *http.Request, x *exchange, quiet bool) {
+	level := slog.LevelInfo
+	if quiet {
+		level = slog.LevelDebug
+	}
+	attrs := make([]slog.Attr, 0, 12)
+	attrs = append(attrs,
+		slog.String("request_id", x.id), slog.String("method", x.method), slog.String("route", x.route),
+		slog.Int("status", x.status), slog.Int64("bytes", x.sent),
+		slog.Float64("ms", float64(time.Since(x.began).Microseconds())/1000))
+	if x.body != nil {
+		attrs = append(attrs, slog.Int64("bytes_read", x.body.read))
+	}
+	if x.who.ID != "" {
+		attrs = append(attrs, slog.String("principal", x.who.ID), slog.String("project", x.who.Project))
+	}
+	if x.trace.ID != "" {
+		attrs = append(attrs, slog.String("trace_id", x.trace.ID))
+	}
+	if x.err != nil {
+		outcome := "gone"
+		if x.status != statusGone {
+			p := reason(r, x.err)
+			outcome = p.Kind.Slug
+			if p.Kind.Status >= 500 && p.Kind != problem.Overloaded {
+				level = slog.LevelError
+				attrs = append(attrs, slog.String("error", why(p, x.err)))
+			}
+		}
+		attrs = append(attrs, slog.String("outcome", outcome))
+	}
+	d.Logger.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// why is the whole chain of an error: a problem's text hides its cause.
+func why(p *problem.Problem, err error) string {
+	if cause := errors.Unwrap(p); cause != nil && cause.Error() != err.Error() {
+		return err.Error() + ": " + cause.Error()
+	}
+	return err.Error()
+}
+
+// requestID takes the caller's id when it is harmless, else makes one.
+func requestID(h http.Header) string {
+	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+	if id := h.Get("X-Request-Id"); id != "" && len(id) <= 64 && strings.Trim(id, allowed) == "" {
+		return id
+	}
+	var random [10]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return strings.ToLower(base32.HexEncoding.EncodeToString(random[:]))
+}

@@ -1,0 +1,56 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/goshawk-ai/goshawk/internal/problem"
+)
+
+type health struct {
+	Status string `json:"status"`
+}
+
+func (d *door) livez(x *exchange, r *http.Request) error {
+	return x.document(r, health{Status: "live"})
+}
+
+func (d *door) readyz(x *exchange, r *http.Request) error {
+	if err := d.Ready(); err != nil {
+		return notReady(err)
+	}
+	return x.document(r, health{Status: "ready"})
+}
+
+// notReady shows the sentence of whoever is not ready.
+func notReady(err error) error {
+	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Kind.Status == http.StatusServiceUnavailable {
+		return p
+	}
+	return problem.ModelUnhealthy.New("not ready: %s", err).Because(err)
+}
+
+// Health serves /livez and /readyz alone, for the admin port.
+func Health(o Options) http.Handler {
+	d := &door{Options: o.withDefaults()}
+	d.metrics = newMetrics(d.Metrics)
+	mux := http.NewServeMux()
+	for _, r := range d.routes() {
+		if r.quiet {
+			mux.Handle(r.path, d.serve(r.path, r.guarded, r.quiet, r.dispatch()))
+		}
+	}
+	return mux
+}
+
+func (d *door) openAPI(x *exchange, r *http.Request) error {
+	if err := onlyJSON(r); err != nil {
+		return err
+	}
+	spec, err := d.spec()
+	if err != nil {
+		return err
+	}
+	x.send(r, http.StatusOK, jsonType, spec)
+	return nil
+}

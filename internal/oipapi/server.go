@@ -1,0 +1,157 @@
+package oipapi
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/goshawk-ai/goshawk/internal/access"
+	"github.com/goshawk-ai/goshawk/internal/principal"
+	"github.com/goshawk-ai/goshawk/internal/problem"
+)
+
+const healthService = "/grpc.health.v1.Health/"
+
+// Options of New. Access is needed.
+type Options struct {
+	Access  *access.Guard
+	Ready   func() error // nil: always
+	TLS     *tls.Config  // nil: in the clear
+	MaxBody int          // 100 MB: bytes of one message; grpc's own default is 4 MB
+	Streams uint32       // 1024: calls at a time on one connection
+	Logger  *slog.Logger // nil: nothing is logged
+	// Poll (1 s) is how often a watcher of the health is told what changed.
+	Poll time.Duration
+}
+
+// Server is the door. Make it with New, run it with Serve, end it with Stop.
+type Server struct {
+	server *grpc.Server
+	health *health
+	guard  *access.Guard
+	log    *slog.Logger
+}
+
+// New makes the door.
+func New(o Options) *Server {
+	if o.Ready == nil {
+		o.Ready = func() error { return nil }
+	}
+	if o.MaxBody <= 0 {
+		o.MaxBody = 100e6
+	}
+	if o.Streams == 0 {
+		o.Streams = 1024
+	}
+	if o.Poll <= 0 {
+		o.Poll = time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{guard: o.Access, log: o.Logger, health: &health{ready: o.Ready, poll: o.Poll, stop: make(chan struct{})}}
+	options := []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(o.MaxBody),
+		grpc.MaxConcurrentStreams(o.Streams),
+		grpc.ConnectionTimeout(10 * time.Second),
+		grpc.ChainUnaryInterceptor(s.unary),
+		grpc.ChainStreamInterceptor(s.stream),
+		// So that a method that is not here asks for a key like all others.
+		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error {
+			return status.Error(codes.Unimplemented, "this method is not served here")
+		}),
+	}
+	if o.TLS != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(o.TLS)))
+	}
+	s.server = grpc.NewServer(options...)
+	healthpb.RegisterHealthServer(s.server, s.health)
+	return s
+}
+
+// Serve answers on the listener until Stop, and returns nil then.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.server.Serve(l); err != nil {
+		return fmt.Errorf("serve gRPC on %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// Stop lets the calls under way end, as long as ctx lasts, and then cuts them,
+// which is ctx's error.
+func (s *Server) Stop(ctx context.Context) error {
+	s.health.close()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.server.GracefulStop()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		s.server.Stop()
+		<-done
+		return fmt.Errorf("end the gRPC calls: %w", ctx.Err())
+	}
+}
+
+func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer any, err error) {
+	defer s.recover(info.FullMethod, &err)
+	ctx, err = s.admit(ctx, info.FullMethod)
+	if err != nil {
+		return nil, err
+	}
+	return handle(ctx, request)
+}
+
+func (s *Server) stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
+	defer s.recover(info.FullMethod, &err)
+	ctx, err := s.admit(stream.Context(), info.FullMethod)
+	if err != nil {
+		return err
+	}
+	return handle(server, &known{stream, ctx})
+}
+
+// known is a stream whose context knows who asks.
+type known struct {
+	grpc.ServerStream
+	ctx context.Context //nolint:containedctx // it is the stream's, and grpc asks for it
+}
+
+func (k *known) Context() context.Context { return k.ctx }
+
+// admit says who asks. Health needs no key: a probe has none to send, and
+// /readyz tells as much.
+func (s *Server) admit(ctx context.Context, method string) (context.Context, error) {
+	if strings.HasPrefix(method, healthService) {
+		return ctx, nil
+	}
+	who, err := s.guard.Who(metadata.ValueFromIncomingContext(ctx, "authorization"))
+	if err != nil {
+		return nil, status.Error(codes.Unauthenticated, problem.Of(err).Detail)
+	}
+	return principal.With(ctx, who), nil
+}
+
+func (s *Server) recover(method string, err *error) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	s.log.Error("panic in a gRPC method", slog.String("method", method), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+	*err = status.Error(codes.Internal, "something went wrong here; the log says what")
+}

@@ -1,0 +1,29 @@
+package predict
+
+import (
+	"context"
+	"time"
+)
+
+// Engine computes a picture's raw scores, here or on a worker. Everything that
+// a picture costs is behind it.
+type Engine interface {
+	// Classify runs one encoded picture through one version, named
+	// NAME@sha256:HEX, and writes into raw, whose slices it reuses. Errors are
+	// problems, or the cause with which ctx ended.
+	Classify(ctx context.Context, version string, encoded []byte, raw *Raw) error
+}
+
+// Raw is what an engine gives back of one picture.
+type Raw struct {
+	Scores     []float32 // [classes], before activation
+	Embedding  []float32 // [width], empty when the model has none
+	Format     string
+	Width      int // as displayed
+	Height     int
+	SHA256     [32]byte
+	Decode     time.Duration
+	Preprocess time.Duration
+	Queue      time.Duration
+	Infer      time.Duration
+}

@@ -1,0 +1,165 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/goshawk-ai/goshawk/internal/fleet"
+	"github.com/goshawk-ai/goshawk/internal/model"
+	"github.com/goshawk-ai/goshawk/internal/problem"
+)
+
+// Client changes a data directory, whether a server holds it or not: then the
+// change goes through the server's spool. It is what commands use.
+type Client struct {
+	Dir     string
+	BuiltIn []BuiltIn
+	Checker *fleet.Checker // whatever is added passes its check
+	Fetcher Fetcher
+	Wait    time.Duration // for the server's answer; 0 is 2 s
+}
+
+// AddRequest is what 'models add' was asked for.
+type AddRequest struct {
+	Source  string // a path, or an address that begins with https://
+	SHA256  string // of what the address gives; paths need none
+	NoAlias bool   // leave the alias default where it is
+	Import  model.ImportOptions
+}
+
+// Added is what AddSource made.
+type Added struct {
+	Version  fleet.Version
+	Report   *fleet.Report
+	Notes    []string // what the import decided that its caller may want to know
+	ByServer bool     // a running server has taken it up
+}
+
+// AddSource fetches or reads the source, makes a package of it, checks it in a
+// child process and adds it as the newest version of its name. What it refuses
+// it refuses with a problem, and leaves nothing behind. say may be nil; it is
+// told what is being done.
+func (c *Client) AddSource(ctx context.Context, q AddRequest, say func(doing string)) (added *Added, err error) {
+	if say == nil {
+		say = func(string) {}
+	}
+	if err := prepare(c.Dir); err != nil {
+		return nil, err
+	}
+	st, err := newStage(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, st.close()) }()
+	source := q.Source
+	if Remote(source) {
+		say("fetching")
+		if source, err = c.Fetcher.Fetch(ctx, q.Source, q.SHA256, st.dir); err != nil {
+			return nil, err
+		}
+	} else if q.SHA256 != "" {
+		return nil, problem.InvalidRequest.New("--sha256 belongs to an https:// address; %q is a path", quoted(q.Source))
+	}
+	say("reading")
+	p, err := model.Import(ctx, source, st.path(bundleDir, packageInDir), q.Import)
+	if err != nil {
+		return nil, c.full(err)
+	}
+	say("checking")
+	report, err := c.check(ctx, st.path(bundleDir, packageInDir), p)
+	if err != nil {
+		return nil, err
+	}
+	say("adding")
+	v, taken, err := c.do(ctx, st, request{Do: "add", NoAlias: q.NoAlias})
+	if err != nil {
+		return nil, err
+	}
+	return &Added{Version: v, Report: report, Notes: p.Notes, ByServer: taken}, nil
+}
+
+func (c *Client) check(ctx context.Context, dir string, p *model.Package) (*fleet.Report, error) {
+	r, err := c.Checker.Check(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Err(); err != nil {
+		return nil, err
+	}
+	if r.Digest != p.Digest {
+		return nil, fmt.Errorf("the package changed while it was checked (%s, then %s)", short(p.Digest), short(r.Digest))
+	}
+	return r, nil
+}
+
+func (c *Client) full(err error) error {
+	if _, ok := errors.AsType[*problem.Problem](err); ok {
+		return err
+	}
+	return storage(c.Dir, err)
+}
+
+// Remove takes a version out, as Registry.Remove does.
+func (c *Client) Remove(ctx context.Context, ref string) (fleet.Version, error) {
+	return c.small(ctx, request{Do: "remove", Ref: ref})
+}
+
+// Alias points an alias of ref's name to the version that ref means.
+func (c *Client) Alias(ctx context.Context, ref, alias string) (fleet.Version, error) {
+	return c.small(ctx, request{Do: "alias", Ref: ref, Alias: alias})
+}
+
+// Rollback points an alias to what it pointed to before.
+func (c *Client) Rollback(ctx context.Context, name, alias string) (fleet.Version, error) {
+	return c.small(ctx, request{Do: "rollback", Ref: name, Alias: alias})
+}
+
+// List reads what there is, beside whoever holds the directory.
+func (c *Client) List() (*Registry, error) { return View(c.Dir, c.BuiltIn, Options{}) }
+
+func (c *Client) small(ctx context.Context, q request) (v fleet.Version, err error) {
+	if err := prepare(c.Dir); err != nil {
+		return v, err
+	}
+	st, err := newStage(c.Dir)
+	if err != nil {
+		return v, err
+	}
+	defer func() { err = errors.Join(err, st.close()) }()
+	v, _, err = c.do(ctx, st, q)
+	return v, err
+}
+
+// do makes the change itself where nobody holds the directory, else hands it to
+// whoever does. The holder may be a command like this one, which takes nothing
+// up but is soon done: then it is the first way again.
+func (c *Client) do(ctx context.Context, st *stage, q request) (v fleet.Version, taken bool, err error) {
+	wait := c.Wait
+	if wait <= 0 {
+		wait = 2 * time.Second
+	}
+	v, err = c.direct(ctx, st, q)
+	locked, ok := errors.AsType[*LockedError](err)
+	if !ok {
+		return v, false, err
+	}
+	if v, taken, err = submit(ctx, c.Dir, q, st, wait); taken || err != nil {
+		return v, taken, err
+	}
+	v, err = c.direct(ctx, st, q)
+	if _, still := errors.AsType[*LockedError](err); still {
+		return v, false, fmt.Errorf("%w; it did not take the change up within %v", locked, wait)
+	}
+	return v, false, err
+}
+
+func (c *Client) direct(ctx context.Context, st *stage, q request) (fleet.Version, error) {
+	r, err := Open(c.Dir, c.BuiltIn, Options{})
+	if err != nil {
+		return fleet.Version{}, err
+	}
+	v, err := r.do(ctx, q, st.path(bundleDir, packageInDir))
+	return v, errors.Join(err, r.Close())
+}

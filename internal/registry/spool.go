@@ -1,0 +1,222 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/goshawk-ai/goshawk/internal/fleet"
+	"github.com/goshawk-ai/goshawk/internal/model"
+	"github.com/goshawk-ai/goshawk/internal/problem"
+)
+
+// Beside a running server a change goes through the spool. A request is a folder
+// ID.new with request.json and, for an addition, the package; it appears whole,
+// by a rename. Whoever renames it next has it: the server to ID.work, to carry it
+// out, or its author, back, because nobody came. The answer is the file ID.answer.
+const (
+	requestFile  = "request.json"
+	newSuffix    = ".new"
+	workSuffix   = ".work"
+	answerSuffix = ".answer"
+	bundleDir    = "request"
+	packageInDir = "package"
+
+	spoolPoll  = 200 * time.Millisecond // the server's; there is no portable way to be told
+	answerLife = 10 * time.Minute       // an answer that nobody fetched
+)
+
+// request is one change that another process wants.
+type request struct {
+	Do      string `json:"do"` // add, remove, alias, rollback
+	Ref     string `json:"ref,omitempty"`
+	Alias   string `json:"alias,omitempty"`
+	NoAlias bool   `json:"no_alias,omitempty"`
+}
+
+// answer is what the server made of a request.
+type answer struct {
+	Version *fleet.Version `json:"version,omitempty"`
+	Kind    string         `json:"kind,omitempty"` // a problem's slug
+	Detail  string         `json:"detail,omitempty"`
+}
+
+func (a *answer) err() error {
+	if a.Detail == "" {
+		return nil
+	}
+	for _, k := range problem.Kinds() {
+		if k.Slug == a.Kind {
+			return k.New("%s", a.Detail)
+		}
+	}
+	return errors.New(a.Detail)
+}
+
+// Start makes the registry carry out what other processes put into the spool,
+// until Close.
+func (r *Registry) Start(ctx context.Context) {
+	ctx, r.stop = context.WithCancel(ctx)
+	r.done = make(chan struct{})
+	go func() {
+		defer close(r.done)
+		tick := time.NewTicker(spoolPoll)
+		defer tick.Stop()
+		for {
+			r.serveSpool(ctx)
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+}
+
+// serveSpool takes up everything that is there, oldest first.
+func (r *Registry) serveSpool(ctx context.Context) {
+	dir := filepath.Join(r.dir, spoolDir)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		r.o.Logger.Error("the spool cannot be read", "cause", err.Error())
+		return
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		id, suffix := strings.TrimSuffix(e.Name(), filepath.Ext(e.Name())), filepath.Ext(e.Name())
+		switch suffix {
+		case newSuffix:
+			work := filepath.Join(dir, id+workSuffix)
+			if os.Rename(path, work) == nil { // else its author took it back
+				r.carryOut(ctx, work, id)
+			}
+		case workSuffix: // a server died over it: every change can be made twice
+			r.carryOut(ctx, path, id)
+		default:
+			removeOld(path, e, r.o.Now())
+		}
+	}
+}
+
+func removeOld(path string, e fs.DirEntry, now time.Time) {
+	if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > answerLife {
+		_ = erase(path)
+	}
+}
+
+// carryOut makes one change and writes its answer.
+func (r *Registry) carryOut(ctx context.Context, work, id string) {
+	v, err := r.obey(ctx, work)
+	a := answer{Version: &v}
+	if err != nil {
+		p := problem.Of(err)
+		a = answer{Kind: p.Kind.Slug, Detail: p.Detail}
+		r.o.Logger.Warn("a change from the spool was refused", "reason", p.Detail, "cause", fmt.Sprint(errors.Unwrap(p)))
+	}
+	data, err := json.Marshal(a)
+	if err == nil {
+		err = r.disk.replace(filepath.Join(r.dir, spoolDir, id+answerSuffix), data, 0o600)
+	}
+	if err = errors.Join(err, erase(work)); err != nil {
+		r.o.Logger.Error("a change from the spool could not be answered", "cause", err.Error())
+	}
+}
+
+func (r *Registry) obey(ctx context.Context, work string) (fleet.Version, error) {
+	data, err := os.ReadFile(filepath.Join(work, requestFile))
+	if err != nil {
+		return fleet.Version{}, err
+	}
+	var q request
+	if err := json.Unmarshal(data, &q); err != nil {
+		return fleet.Version{}, problem.InvalidRequest.New("the request in the spool cannot be read: %v", err)
+	}
+	return r.do(ctx, q, filepath.Join(work, packageInDir))
+}
+
+// do makes the change; packageDir is on our file system and ours to move.
+func (r *Registry) do(ctx context.Context, q request, packageDir string) (fleet.Version, error) {
+	switch q.Do {
+	case "remove":
+		return r.Remove(q.Ref)
+	case "alias":
+		return r.Alias(q.Ref, q.Alias)
+	case "rollback":
+		return r.Rollback(q.Ref, q.Alias)
+	case "add":
+		p, err := model.Open(os.DirFS(packageDir))
+		if err != nil {
+			return fleet.Version{}, err
+		}
+		v, err := r.take(packageDir, p, AddOptions{NoAlias: q.NoAlias})
+		if err == nil && r.o.Taken != nil {
+			r.o.Taken(ctx, v)
+		}
+		return v, err
+	}
+	return fleet.Version{}, problem.InvalidRequest.New("the server knows no change %q: it is of another release than this program", quoted(q.Do))
+}
+
+// submit hands a change to whoever holds the data directory and waits for the
+// answer. taken is false when nobody took it up; then it was withdrawn.
+func submit(ctx context.Context, dir string, q request, st *stage, wait time.Duration) (v fleet.Version, taken bool, err error) {
+	data, err := json.Marshal(q)
+	if err != nil {
+		return v, false, err
+	}
+	bundle := st.path(bundleDir)
+	if err := os.WriteFile(filepath.Join(bundle, requestFile), data, 0o600); err != nil {
+		return v, false, storage(dir, err)
+	}
+	id := filepath.Join(dir, spoolDir, fmt.Sprintf("%020d-%s", time.Now().UnixNano(), filepath.Base(st.dir)))
+	if err := os.Rename(bundle, id+newSuffix); err != nil {
+		return v, false, storage(dir, err)
+	}
+	a, err := await(ctx, id, wait)
+	if err != nil || a == nil {
+		// Back into the stage, with the package: the caller may try otherwise.
+		if os.Rename(id+newSuffix, bundle) == nil {
+			return v, false, err
+		}
+		if err != nil {
+			return v, true, err
+		}
+		return v, true, problem.Overloaded.New("the server has taken the change up and did not answer within %v; 'goshawk models ls' shows whether it was made", wait)
+	}
+	_ = os.Remove(id + answerSuffix)
+	if a.Version != nil {
+		v = *a.Version
+	}
+	return v, true, a.err()
+}
+
+// await polls for the answer; nil when none came in time.
+func await(ctx context.Context, id string, wait time.Duration) (*answer, error) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	late := time.NewTimer(wait)
+	defer late.Stop()
+	for {
+		data, err := os.ReadFile(id + answerSuffix)
+		if err == nil {
+			a := new(answer)
+			return a, json.Unmarshal(data, a)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		select {
+		case <-tick.C:
+		case <-late.C:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}

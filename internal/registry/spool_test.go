@@ -1,0 +1,186 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/goshawk-ai/goshawk/internal/fleet"
+	"github.com/goshawk-ai/goshawk/internal/fleet/fleettest"
+	"github.com/goshawk-ai/goshawk/internal/problem"
+)
+
+// server is a data directory that a running server holds.
+func server(t *testing.T, o Options) (*Registry, *Client) {
+	t.Helper()
+	dir := t.TempDir()
+	r, err := Open(dir, nil, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Start(t.Context())
+	t.Cleanup(func() { r.Close() })
+	return r, &Client{Dir: dir, Checker: fleettest.Checker(t), Wait: 20 * time.Second}
+}
+
+func TestChangesReachARunningServer(t *testing.T) {
+	t.Parallel()
+	var told []string
+	r, c := server(t, Options{Taken: func(_ context.Context, v fleet.Version) { told = append(told, v.Name) }})
+	one, err := c.AddSource(t.Context(), AddRequest{Source: pack("cats", "one").Write(t)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !one.ByServer || one.Report == nil || !one.Report.Accepted || one.Version.Number != 1 {
+		t.Errorf("added %+v; want version 1, checked, taken up by the server", one)
+	}
+	if len(told) != 1 || told[0] != "cats" {
+		t.Errorf("Taken was told %v before the command was answered, want cats", told)
+	}
+	two, err := c.AddSource(t.Context(), AddRequest{Source: pack("cats", "two").Write(t), NoAlias: true}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := r.Resolve("cats"); err != nil || v.Digest != one.Version.Digest {
+		t.Errorf("cats is %v, %v; --no-alias must leave it alone", v.Digest, err)
+	}
+	if v, err := c.Alias(t.Context(), "cats@"+two.Version.Digest, "default"); err != nil || v.Number != 2 {
+		t.Errorf("Alias = %+v, %v", v, err)
+	}
+	if v, err := c.Rollback(t.Context(), "cats", "default"); err != nil || v.Number != 1 {
+		t.Errorf("Rollback = %+v, %v", v, err)
+	}
+	if _, err := c.Remove(t.Context(), "cats@"+two.Version.Digest); err != nil {
+		t.Errorf("Remove = %v", err)
+	}
+	list, err := c.List()
+	if err != nil || listing(list.Versions()) != listing(r.Versions()) || len(r.Versions()) != 1 {
+		t.Errorf("a command lists %v, the server %v (%v)", list.Versions(), r.Versions(), err)
+	}
+	for _, sub := range []string{spoolDir, tmpDir} {
+		if left := files(t, filepath.Join(c.Dir, sub)); len(left) != 0 {
+			t.Errorf("%v is left in %s", left, sub)
+		}
+	}
+}
+
+func TestARefusalComesBackFromTheServer(t *testing.T) {
+	t.Parallel()
+	_, c := server(t, Options{})
+	if _, err := c.Remove(t.Context(), "dogs"); !errors.Is(err, problem.ModelNotFound) || err.Error() != `there is no model "dogs"` {
+		t.Errorf("Remove = %v; want the server's own problem, word for word", err)
+	}
+	if _, err := c.Alias(t.Context(), "dogs", "A B"); !errors.Is(err, problem.InvalidRequest) {
+		t.Errorf("Alias = %v; want invalid-request", err)
+	}
+}
+
+func TestARefusedModelNeverReachesTheServer(t *testing.T) {
+	t.Parallel()
+	r, c := server(t, Options{})
+	_, err := c.AddSource(t.Context(), AddRequest{Source: fleettest.Package{Labels: []string{"a", "b"}}.Write(t)}, nil)
+	if !errors.Is(err, problem.ModelInvalid) {
+		t.Errorf("AddSource = %v, want model-invalid", err)
+	}
+	if len(r.Versions()) != 0 {
+		t.Errorf("the server lists %v", r.Versions())
+	}
+}
+
+func TestNobodyTakesTheChangeUp(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	open(t, dir) // holds the lock and never looks at the spool
+	c := &Client{Dir: dir, Wait: 50 * time.Millisecond}
+	_, err := c.Remove(t.Context(), "cats")
+	if _, ok := errors.AsType[*LockedError](err); !ok || !strings.Contains(err.Error(), "did not take the change up within 50ms") {
+		t.Errorf("Remove = %v; want it to say who holds the directory and that he did not answer", err)
+	}
+	if left := files(t, filepath.Join(dir, spoolDir)); len(left) != 0 {
+		t.Errorf("%v is left in the spool: it would be carried out when nobody expects it", left)
+	}
+}
+
+func TestACommandWaitsForAnotherCommand(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first := open(t, dir)
+	add(t, first, pack("cats", "one"), AddOptions{})
+	c := &Client{Dir: dir, Wait: 50 * time.Millisecond}
+	done := make(chan error, 1)
+	go func() {
+		settled(t, func() bool { left, _ := os.ReadDir(filepath.Join(dir, spoolDir)); return len(left) == 1 })
+		done <- first.Close()
+	}()
+	if _, err := c.Remove(t.Context(), "cats"); err != nil {
+		t.Errorf("Remove = %v; the other command was done, so it must be carried out directly", err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// A server that died over a request leaves it as work; the next one does it.
+func TestUnfinishedWorkIsDoneByTheNextServer(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	r := open(t, dir)
+	add(t, r, pack("cats", "one"), AddOptions{})
+	r.Close()
+	work := filepath.Join(dir, spoolDir, "1"+workSuffix)
+	if err := os.Mkdir(work, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(work, requestFile), `{"do":"alias","ref":"cats","alias":"stable"}`)
+	for id, text := range map[string]string{"2": `{"do":"paint"}`, "3": `no JSON`} {
+		bad := filepath.Join(dir, spoolDir, id+newSuffix)
+		if err := os.Mkdir(bad, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(bad, requestFile), text)
+	}
+	r = open(t, dir)
+	r.Start(t.Context())
+	settled(t, func() bool { _, err := r.Resolve("cats@stable"); return err == nil })
+	for _, id := range []string{"2", "3"} {
+		answer := filepath.Join(dir, spoolDir, id+answerSuffix)
+		settled(t, func() bool { text, _ := os.ReadFile(answer); return strings.Contains(string(text), "invalid-request") })
+	}
+}
+
+func TestManyCommandsAtATime(t *testing.T) {
+	t.Parallel()
+	r, c := server(t, Options{})
+	one, err := c.AddSource(t.Context(), AddRequest{Source: pack("cats", "one").Write(t)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for _, alias := range []string{"a", "b", "c", "d", "e", "f"} {
+		all.Go(func() {
+			if _, err := c.Alias(t.Context(), "cats@"+one.Version.Digest, alias); err != nil {
+				t.Errorf("Alias %s = %v", alias, err)
+			}
+		})
+	}
+	all.Wait()
+	if v := r.Versions(); len(v[0].Aliases) != 7 {
+		t.Errorf("the aliases are %v, want default and six more", v[0].Aliases)
+	}
+}
+
+// settled waits until a condition holds.
+func settled(t *testing.T, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		if holds() {
+			return
+		}
+	}
+	t.Error("not within 20 s")
+}
