@@ -100,7 +100,7 @@ func post(base, model string, data []byte) (a answer, err error) {
 		if a, busy, err = once(base, model, data); !busy {
 			return a, err
 		}
-		time.Sleep(time.Second) // as Retry-After says
+		<-time.After(time.Second) // as Retry-After says
 	}
 	return a, err
 }
