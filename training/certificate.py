@@ -23,7 +23,7 @@ def preprocess(image):
     size = (32, int(32 * h / w)) if w <= h else (int(32 * w / h), 32)
     image = image.resize(size, Image.Resampling.BILINEAR)
     left, top = round((size[0] - 32) / 2), round((size[1] - 32) / 2)
-    return tensor(np.asarray(image.crop((left, top, left + 32, top + 32)))[None]).contiguous()
+    return tensor(np.array(image.crop((left, top, left + 32, top + 32)))[None]).contiguous()
 
 
 def main():

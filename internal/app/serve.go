@@ -186,7 +186,7 @@ func (s *server) options(l net.Listener) httpapi.Options {
 			Picture: int64(s.config.Limits.PictureBytes), Body: int64(s.config.Limits.RequestBytes),
 			Pictures: s.config.Limits.Pictures,
 		},
-		Budget:  s.engine.budget,
+		Budget:  s.engine.bodies,
 		Ready:   s.ready,
 		Logger:  s.log,
 		Metrics: s.metrics,
