@@ -135,7 +135,7 @@ func pictureLimits(c *config.Config) picture.Limits {
 func share(c *config.Config) int64 {
 	body, pixels := uint64(c.Limits.RequestBytes), uint64(c.Limits.DecodedBytes)
 	high, low := bits.Mul64(uint64(c.Memory.Pictures), body)
-	part, _ := bits.Div64(high, low, body+pixels) // fits: the memory is at least their sum, and body less than it
+	part, _ := bits.Div64(high, low, max(body+pixels, 1)) // fits: the memory is at least their sum, and body less than it
 	return int64(part)
 }
 
