@@ -17,6 +17,9 @@ VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo devel
 VCS = $(shell git rev-parse HEAD >/dev/null 2>&1 || echo -buildvcs=false)
 BUILD = go build -trimpath $(VCS) -ldflags "-X main.release=$(VERSION)"
 
+EMBEDDED = internal/infer/ort/embedded/libonnxruntime.gz
+DIST = dist/goshawk-$(VERSION)-$(shell go env GOOS)-$(shell go env GOARCH)
+
 .PHONY: run build lib test dist bench lint docs clean need
 
 run: build
@@ -37,9 +40,13 @@ test: build # the end-to-end tests run the real program
 	@scripts/modules.sh -test ./...
 	go test $(TESTFLAGS) ./...
 
+# The library goes into the program compressed; the copy is taken away again, since it is no source.
 dist: lib
 	@scripts/modules.sh ./cmd/goshawk
-	@scripts/dist.sh "$(VERSION)" "$(BUILD)"
+	@mkdir -p dist
+	@gzip -9nc lib/libonnxruntime.so.* >$(EMBEDDED)
+	@$(BUILD) -tags dist -o $(DIST) ./cmd/goshawk; code=$$?; rm -f $(EMBEDDED); exit $$code
+	@ls -lh $(DIST)
 
 bench: build # wants the test data beside the checkout, or SHARED=DIR
 	go run ./bench -server bin/goshawk -shared "$(SHARED)"

@@ -62,6 +62,23 @@ func newBench(o options) (*bench, error) {
 	return b, nil
 }
 
+// ratios measures every condition, or the one that has a bar.
+func (b *bench) ratios() (all []series, err error) {
+	if b.bars {
+		return b.measure("squeezenet", small, []int{8})
+	}
+	for _, photos := range []string{small, large} {
+		for _, model := range models {
+			s, err := b.measure(model, photos, concurrencies)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, s...)
+		}
+	}
+	return all, nil
+}
+
 // serve starts the program on a free port and waits until it is ready.
 func serve(program, data string) (*process, string, error) {
 	p, err := start(program, "serve", "--listen", "127.0.0.1:0", "--data", data, "--log-level", "warn")
@@ -100,14 +117,8 @@ func (b *bench) all() (*report, error) {
 		}
 	}
 	if wanted("ratio") {
-		for _, photos := range []string{small, large} {
-			for _, model := range models {
-				s, err := b.measure(model, photos)
-				if err != nil {
-					return nil, err
-				}
-				r.series = append(r.series, s...)
-			}
+		if r.series, err = b.ratios(); err != nil {
+			return nil, err
 		}
 	}
 	if wanted("overload") {
@@ -141,7 +152,7 @@ type rounds struct {
 // measure alternates, in each round, the loop and for each concurrency the null
 // server and goshawk; every second round the other way about, so that a machine
 // that grows slower favors nobody.
-func (b *bench) measure(model, photos string) ([]series, error) {
+func (b *bench) measure(model, photos string, concurrencies []int) ([]series, error) {
 	pictures, err := load(b.folders[photos])
 	if err != nil {
 		return nil, err
@@ -198,7 +209,7 @@ func answerSize(url string, picture []byte) (int, error) {
 }
 
 func (r *rounds) one(backwards bool) error {
-	pairs := make([]pair, len(concurrencies))
+	pairs := make([]pair, len(r.series))
 	steps := []func() error{func() error {
 		f, err := loopChild(r.loop, r.duration)
 		for i := range pairs {
@@ -206,7 +217,8 @@ func (r *rounds) one(backwards bool) error {
 		}
 		return err
 	}}
-	for i, c := range concurrencies {
+	for i := range r.series {
+		c := r.series[i].Concurrency
 		steps = append(steps, func() (err error) {
 			pairs[i].Null, err = loaded(r.null, r.empty, r.pictures, c, r.duration/3)
 			return err

@@ -21,6 +21,7 @@ type options struct {
 	pairs           int
 	duration        time.Duration
 	only            string
+	bars            bool
 }
 
 func main() {
@@ -32,6 +33,7 @@ func main() {
 	flag.IntVar(&o.pairs, "pairs", 12, "alternating pairs a condition")
 	flag.DurationVar(&o.duration, "duration", 3*time.Second, "of one side of a pair")
 	flag.StringVar(&o.only, "only", "", "ratio, overload, large or start; empty is all")
+	flag.BoolVar(&o.bars, "bars", false, "of the ratios, only the condition that a bar speaks of")
 	flag.Parse()
 	if err := run(o, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

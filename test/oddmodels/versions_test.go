@@ -8,21 +8,14 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/infer/backendtest/onnxgen"
-	"github.com/goshawk-ai/goshawk/internal/infer/ort"
+	"github.com/goshawk-ai/goshawk/internal/infer/ort/orttest"
 	"github.com/goshawk-ai/goshawk/internal/model"
 )
 
 // TestVersionsAreTheRuntimes: InspectONNX says which versions the runtime
 // knows, and the runtime is asked.
 func TestVersionsAreTheRuntimes(t *testing.T) {
-	path, err := ort.Find("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	backend, err := ort.Open(ort.LibraryOptions{Path: path})
-	if err != nil {
-		t.Fatal(err)
-	}
+	backend := orttest.Open(t)
 	models := map[string]onnxgen.Model{}
 	for v := int64(20); v <= 30; v++ {
 		models[fmt.Sprintf("opset %d", v)] = onnxgen.Model{Opset: v}

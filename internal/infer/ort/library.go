@@ -15,14 +15,14 @@ const Release = "1.30.0"
 // Variable names the library in the environment.
 const Variable = "GOSHAWK_ONNXRUNTIME_LIBRARY"
 
-// DefaultMemoryCap bounds what all models together may hold.
+// DefaultMemoryCap bounds what the runs of all models together may hold.
 const DefaultMemoryCap = 2 << 30
 
 // LibraryOptions say which library to open and how.
 type LibraryOptions struct {
 	Path      string // of the library; "" looks for it as Find does, then inside the program
 	CacheDir  string // where an embedded library is unpacked on systems that cannot open it from memory
-	MemoryCap int64  // bytes that all sessions together may allocate; 0 means DefaultMemoryCap, a negative one no cap
+	MemoryCap int64  // bytes that all runs together may hold, weights not counted; 0 means DefaultMemoryCap, a negative one no cap
 }
 
 // ErrNoLibrary says that ONNX Runtime is in none of the usual places.
