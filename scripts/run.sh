@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 mkfifo "$scratch/lines"
-bin/goshawk serve --listen "$1" ${2:+--data "$2"} >"$scratch/lines" &
+# Quiet unless somebody asks: a log between the lines of the table helps nobody.
+GOSHAWK_LOG_LEVEL=${GOSHAWK_LOG_LEVEL:-warn} bin/goshawk serve --listen "$1" ${2:+--data "$2"} >"$scratch/lines" &
 server=$!
 # Ctrl-C reaches the server by itself (same terminal); a second signal from here would cut its draining short.
 trap : INT

@@ -44,6 +44,7 @@ func TestStories(t *testing.T) {
 			env.Values[servingKey{}] = new(serving)
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 			env.Setenv("EXAMPLES", filepath.Join(running.Root(t), "examples"))
+			env.Setenv("ROOT", running.Root(t))
 			env.Setenv("BUILTIN", filepath.Join(running.Root(t), "internal", "registry", "builtin"))
 			for _, name := range []string{"GOSHAWK_ONNXRUNTIME_LIBRARY", "GOSHAWK_JPEG_DECODER"} {
 				env.Setenv(name, os.Getenv(name))
