@@ -1,15 +1,15 @@
 package main
 
 import (
-	"bytes"
+	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/goshawk-ai/goshawk/test/running"
@@ -35,7 +35,7 @@ type bench struct {
 	url     string
 }
 
-func newBench(o options) (*bench, error) {
+func newBench(ctx context.Context, o options) (*bench, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -52,24 +52,24 @@ func newBench(o options) (*bench, error) {
 		if err := running.WritePackage(o.shared, model, b.packageDir(model)); err != nil {
 			return nil, err
 		}
-		if out, err := exec.Command(o.server, "models", "add", b.packageDir(model), "--data", filepath.Join(data, "data")).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(ctx, o.server, "models", "add", b.packageDir(model), "--data", filepath.Join(data, "data")).CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("add %s: %s", model, out)
 		}
 	}
-	if b.server, b.url, err = serve(o.server, filepath.Join(data, "data")); err != nil {
+	if b.server, b.url, err = serve(ctx, o.server, filepath.Join(data, "data")); err != nil {
 		return nil, err
 	}
 	return b, nil
 }
 
 // ratios measures every condition, or the one that has a bar.
-func (b *bench) ratios() (all []series, err error) {
+func (b *bench) ratios(ctx context.Context) (all []series, err error) {
 	if b.bars {
-		return b.measure("squeezenet", small, []int{8})
+		return b.measure(ctx, "squeezenet", small, []int{8})
 	}
 	for _, photos := range []string{small, large} {
 		for _, model := range models {
-			s, err := b.measure(model, photos, concurrencies)
+			s, err := b.measure(ctx, model, photos, concurrencies)
 			if err != nil {
 				return nil, err
 			}
@@ -80,8 +80,8 @@ func (b *bench) ratios() (all []series, err error) {
 }
 
 // serve starts the program on a free port and waits until it is ready.
-func serve(program, data string) (*process, string, error) {
-	p, err := start(program, "serve", "--listen", "127.0.0.1:0", "--data", data, "--log-level", "warn")
+func serve(ctx context.Context, program, data string) (*process, string, error) {
+	p, err := start(ctx, program, "serve", "--listen", "127.0.0.1:0", "--data", data, "--log-level", "warn")
 	if err != nil {
 		return nil, "", err
 	}
@@ -103,21 +103,21 @@ func (b *bench) packageDir(model string) string {
 }
 
 // all measures what the options ask for.
-func (b *bench) all() (*report, error) {
-	r := &report{options: b.options, began: time.Now()}
-	out, err := exec.Command(b.options.server, "version").Output()
+func (b *bench) all(ctx context.Context) (*report, error) {
+	r := &report{options: b.options, began: time.Now(), commit: commit(ctx)}
+	out, err := exec.CommandContext(ctx, b.options.server, "version").Output()
 	if err != nil {
 		return nil, fmt.Errorf("goshawk version: %w", err)
 	}
 	r.versions = "```\n" + string(out) + "```"
 	wanted := func(part string) bool { return b.only == "" || b.only == part }
 	if wanted("start") {
-		if r.start, err = b.startups(b.pairs); err != nil {
+		if r.start, err = b.startups(ctx, b.pairs); err != nil {
 			return nil, err
 		}
 	}
 	if wanted("ratio") {
-		if r.series, err = b.ratios(); err != nil {
+		if r.series, err = b.ratios(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -152,13 +152,13 @@ type rounds struct {
 // measure alternates, in each round, the loop and for each concurrency the null
 // server and goshawk; every second round the other way about, so that a machine
 // that grows slower favors nobody.
-func (b *bench) measure(model, photos string, concurrencies []int) ([]series, error) {
+func (b *bench) measure(ctx context.Context, model, photos string, concurrencies []int) ([]series, error) {
 	pictures, err := load(b.folders[photos])
 	if err != nil {
 		return nil, err
 	}
 	r := &rounds{bench: b, model: model, photos: photos, pictures: pictures, server: b.target(model)}
-	if err := r.children(); err != nil {
+	if err := r.children(ctx); err != nil {
 		return nil, err
 	}
 	defer func() { _, _ = r.loop.stop(), r.null.stop() }() // their figures are in
@@ -174,19 +174,19 @@ func (b *bench) measure(model, photos string, concurrencies []int) ([]series, er
 	return r.series, nil
 }
 
-func (r *rounds) children() (err error) {
+func (r *rounds) children(ctx context.Context) (err error) {
 	dir := r.packageDir(r.model)
-	if r.loop, err = start(r.self, "-library", r.library, "loop", dir, r.folders[r.photos]); err != nil {
+	if r.loop, err = start(ctx, r.self, "-library", r.library, "loop", dir, r.folders[r.photos]); err != nil {
 		return err
 	}
 	if _, err = r.loop.expect("ready"); err != nil {
 		return err
 	}
-	size, err := answerSize(r.server.url, r.pictures[0])
+	size, err := answerSize(ctx, r.server, r.pictures[0])
 	if err != nil {
 		return err
 	}
-	if r.null, err = start(r.self, "null", fmt.Sprint(size)); err != nil {
+	if r.null, err = start(ctx, r.self, "null", strconv.Itoa(size)); err != nil {
 		return err
 	}
 	address, err := r.null.expect("listening")
@@ -195,17 +195,12 @@ func (r *rounds) children() (err error) {
 }
 
 // answerSize asks once, so that the null server answers as much as goshawk does.
-func answerSize(url string, picture []byte) (int, error) {
-	res, err := http.Post(url, "image/jpeg", bytes.NewReader(picture))
-	if err != nil {
-		return 0, err
+func answerSize(ctx context.Context, t *target, picture []byte) (int, error) {
+	status, size, err := t.post(ctx, picture)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("%s answers with status %d", t.url, status)
 	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err == nil && res.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", res.Status, body)
-	}
-	return len(body), err
+	return size, err
 }
 
 func (r *rounds) one(backwards bool) error {

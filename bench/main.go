@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -35,40 +36,40 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "ratio, overload, large or start; empty is all")
 	flag.BoolVar(&o.bars, "bars", false, "of the ratios, only the condition that a bar speaks of")
 	flag.Parse()
-	if err := run(o, flag.Args()); err != nil {
+	if err := run(context.Background(), o, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
 // run is the parent, or one of the children that it starts from itself.
-func run(o options, args []string) error {
+func run(ctx context.Context, o options, args []string) error {
 	if len(args) > 0 {
-		return child(o, args)
+		return child(ctx, o, args)
 	}
 	if runtime.GOOS != "linux" {
 		return errors.New("the benchmark reads /proc, which only Linux has")
 	}
-	b, err := newBench(o)
+	b, err := newBench(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer b.stop()
-	report, err := b.all()
+	report, err := b.all(ctx)
 	if err != nil {
 		return err
 	}
 	return report.write(o.out)
 }
 
-func child(o options, args []string) error {
+func child(ctx context.Context, o options, args []string) error {
 	switch {
 	case args[0] == "null" && len(args) == 2:
 		size, err := strconv.Atoi(args[1])
 		if err != nil {
 			return err
 		}
-		return nullServer(size)
+		return nullServer(ctx, size)
 	case args[0] == "loop" && len(args) == 3:
 		pictures, err := load(args[2])
 		if err != nil {

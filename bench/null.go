@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -12,9 +13,9 @@ import (
 // nullServer is the least that a server can do with the same request: it reads
 // the body and answers a constant of the same size. What it costs is what
 // net/http costs, and no fault of goshawk's.
-func nullServer(size int) error {
+func nullServer(ctx context.Context, size int) error {
 	answer := bytes.Repeat([]byte("x"), size)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}

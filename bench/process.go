@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -21,8 +22,8 @@ type process struct {
 	lines *bufio.Reader
 }
 
-func start(path string, args ...string) (*process, error) {
-	cmd := exec.Command(path, args...)
+func start(ctx context.Context, path string, args ...string) (*process, error) {
+	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	in, err := cmd.StdinPipe()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 type report struct {
 	options
 	began    time.Time
+	commit   string
 	versions string
 	series   []series
 	overload []overload
@@ -46,7 +48,7 @@ Written by `+"`make bench`"+` on %s: commit %s, %s, %d cores (%s), %s.
 
 Pairs alternate in one run; a ratio is the median over the pairs with its 95 %% interval (bootstrap). CPU is user and
 system time of the whole process. The client runs on the same cores, so rates are lower than a machine of its own would give.
-`, r.began.UTC().Format("2006-01-02 15:04 UTC"), commit(), runtime.Version(), runtime.NumCPU(), processor(), system(),
+`, r.began.UTC().Format("2006-01-02 15:04 UTC"), r.commit, runtime.Version(), runtime.NumCPU(), processor(), system(),
 		strings.TrimSpace(r.versions))
 }
 
@@ -150,8 +152,8 @@ func verdict(held bool) string {
 
 func ms(d time.Duration) float64 { return d.Seconds() * 1000 }
 
-func commit() string {
-	out, err := exec.Command("git", "describe", "--always", "--dirty").Output()
+func commit(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty").Output()
 	if err != nil {
 		return "unknown"
 	}

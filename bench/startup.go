@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"time"
 )
@@ -12,7 +13,7 @@ type startup struct {
 }
 
 // startups starts the program afresh, each time in an empty data directory.
-func (b *bench) startups(rounds int) (*startup, error) {
+func (b *bench) startups(ctx context.Context, rounds int) (*startup, error) {
 	pictures, err := load(b.folders[small])
 	if err != nil {
 		return nil, err
@@ -25,12 +26,12 @@ func (b *bench) startups(rounds int) (*startup, error) {
 			return nil, err
 		}
 		began := time.Now()
-		p, url, err := serve(b.options.server, data)
+		p, url, err := serve(ctx, b.options.server, data)
 		if err != nil {
 			return nil, err
 		}
 		ready = append(ready, time.Since(began).Seconds())
-		if _, err := answerSize(url+"/v1/predictions", pictures[0]); err != nil {
+		if _, err := answerSize(ctx, newTarget(url+"/v1/predictions"), pictures[0]); err != nil {
 			return nil, err
 		}
 		first = append(first, time.Since(began).Seconds())

@@ -20,6 +20,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/access"
 	"github.com/goshawk-ai/goshawk/internal/config"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/units"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -152,5 +153,18 @@ func TestHeadersAreBounded(t *testing.T) {
 	status, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil || !strings.Contains(status, "431") {
 		t.Fatalf("%q, %v; want 431 for headers above the limit", status, err)
+	}
+}
+
+// TestBothBudgetsHoldTheLargest: the smallest memory that Check lets pass must
+// still hold the largest body and the largest decoded picture.
+func TestBothBudgetsHoldTheLargest(t *testing.T) {
+	for _, body := range []units.Bytes{1, 20e6, 100e6, 999_999_937} {
+		c := &config.Config{}
+		c.Limits.RequestBytes, c.Limits.DecodedBytes = body, 192e6
+		c.Memory.Pictures = body + c.Limits.DecodedBytes
+		if bodies := share(c); bodies < int64(body) || int64(c.Memory.Pictures)-bodies < int64(c.Limits.DecodedBytes) {
+			t.Errorf("memory %d is parted at %d: a body of %d and 192 MB of pixels must fit", c.Memory.Pictures, bodies, body)
+		}
 	}
 }

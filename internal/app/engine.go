@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/bits"
 	"path/filepath"
 	"runtime"
 
@@ -25,7 +26,8 @@ type engine struct {
 	registry  *registry.Registry
 	fleet     *fleet.Fleet
 	scheduler *schedule.Scheduler
-	budget    *schedule.Budget
+	bodies    *schedule.Budget // of encoded bytes, held while a request is answered
+	pixels    *schedule.Budget // of decoded bytes, held while a picture is computed
 	predictor *predict.Predictor
 }
 
@@ -57,7 +59,11 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 		return e, err
 	}
 	e.scheduler = schedule.New(schedule.Options{Lanes: lanes(c), MaxWait: c.QueueMaxWait})
-	e.budget = schedule.NewBudget(int64(c.Memory.Pictures))
+	// Two budgets: who holds a body waits for pixels, who holds pixels waits for
+	// nothing. With one, requests could hold all of it and wait for each other.
+	bodies := share(c)
+	e.bodies = schedule.NewBudget(bodies)
+	e.pixels = schedule.NewBudget(int64(c.Memory.Pictures) - bodies)
 	e.fleet = fleet.New(fleet.Options{
 		Backend: e.backend, Source: e.registry, Decoder: decoder, Checker: checker(c), Logger: log,
 		Registerer: metrics, Default: c.Model,
@@ -65,7 +71,7 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 	})
 	wait.fleet = e.fleet
 	local := predict.NewLocal(predict.LocalOptions{
-		Catalog: e.fleet, Scheduler: e.scheduler, Budget: e.budget, Decoder: decoder, Limits: pictureLimits(c),
+		Catalog: e.fleet, Scheduler: e.scheduler, Budget: e.pixels, Decoder: decoder, Limits: pictureLimits(c),
 	})
 	e.predictor = predict.New(predict.Options{
 		Engine: local, Catalog: e.fleet, Default: c.Model, Width: 2 * e.scheduler.Lanes(),
@@ -122,6 +128,15 @@ func pictureLimits(c *config.Config) picture.Limits {
 	l.Pixels = int64(c.Limits.PicturePixels)
 	l.Decoded = int64(c.Limits.DecodedBytes)
 	return l
+}
+
+// share is the part of the memory for pictures that is for encoded ones: as the
+// largest body is to the largest decoded picture, so that either fits its part.
+func share(c *config.Config) int64 {
+	body, pixels := uint64(c.Limits.RequestBytes), uint64(c.Limits.DecodedBytes)
+	high, low := bits.Mul64(uint64(c.Memory.Pictures), body)
+	part, _ := bits.Div64(high, low, max(body+pixels, 1)) // fits: the memory is at least their sum, and body less than it
+	return int64(part)
 }
 
 // served lets whoever added a model beside the running server wait until it

@@ -17,10 +17,7 @@ type Local struct{ engine *engine }
 
 // NewLocal opens what is needed and waits until the model can answer.
 func NewLocal(ctx context.Context, c *config.Config) (*Local, error) {
-	view := func(dir string, b []registry.BuiltIn, o registry.Options) (*registry.Registry, error) {
-		return registry.View(dir, b, o)
-	}
-	e, err := newEngine(ctx, c, view, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	e, err := newEngine(ctx, c, registry.View, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {
 		return nil, err
 	}

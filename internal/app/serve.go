@@ -75,10 +75,11 @@ func newMetrics() *prometheus.Registry {
 
 // run waits until the models answer, then until ctx or a door ends.
 func (s *server) run(ctx context.Context, stdout io.Writer) error {
-	if err := s.engine.fleet.WaitReady(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
+	err := s.engine.fleet.WaitReady(ctx)
+	if ctx.Err() != nil { // told to stop while starting: an orderly end
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("not ready: %w", err)
 	}
 	fmt.Fprintln(stdout, "ready")
@@ -186,7 +187,7 @@ func (s *server) options(l net.Listener) httpapi.Options {
 			Picture: int64(s.config.Limits.PictureBytes), Body: int64(s.config.Limits.RequestBytes),
 			Pictures: s.config.Limits.Pictures,
 		},
-		Budget:  s.engine.budget,
+		Budget:  s.engine.bodies,
 		Ready:   s.ready,
 		Logger:  s.log,
 		Metrics: s.metrics,

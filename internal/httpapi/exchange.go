@@ -94,7 +94,7 @@ func (d *door) serve(route string, guarded, quiet bool, h handler) http.Handler 
 		d.metrics.observe(x)
 		d.log(r, x, quiet)
 		if aborted {
-			panic(http.ErrAbortHandler) // half an answer is out: cut the connection, so that nobody takes it for a whole
+			panic(http.ErrAbortHandler) //nolint:forbidigo // half an answer is out: net/http then cuts the connection, so that nobody takes it for a whole
 		}
 	})
 }

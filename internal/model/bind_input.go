@@ -306,7 +306,7 @@ func fraction(side int, part float64, want int) int {
 func (b *binder) normalize() error {
 	p, r := &b.m.Preprocess, &b.Recipe
 	r.Rescale, r.Mean, r.Std = p.Rescale, p.Mean, p.Std
-	least, most := 0., 0.
+	var least, most float64
 	switch r.Type {
 	case tensor.Uint8:
 		most = 255

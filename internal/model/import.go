@@ -30,8 +30,12 @@ type ImportOptions struct {
 // told reports the options that describe a model.
 func (o *ImportOptions) told() []string {
 	flags := []struct{ flag, value string }{
-		{"--name", o.Name}, {"--description", o.Description}, {"--license", o.License},
-		{"--labels", o.Labels}, {"--preset", o.Preset}, {"--layout", string(o.Layout)},
+		{"--name", o.Name},
+		{"--description", o.Description},
+		{"--license", o.License},
+		{"--labels", o.Labels},
+		{"--preset", o.Preset},
+		{"--layout", string(o.Layout)},
 	}
 	list := make([]string, 0, len(flags))
 	for _, f := range flags {

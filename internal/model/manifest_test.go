@@ -261,12 +261,13 @@ func TestByteOrderMarkAndWindowsLinesAreRead(t *testing.T) {
 // TestHostileYAMLIsRefusedAtOnce must not take memory or time: the test's own
 // deadline and a small heap would show it.
 func TestHostileYAMLIsRefusedAtOnce(t *testing.T) {
-	bomb := "a0: &a0 [x, x]\n"
+	var bomb strings.Builder
+	bomb.WriteString("a0: &a0 [x, x]\n")
 	for i := 1; i < 40; i++ {
-		bomb += fmt.Sprintf("a%d: &a%d [*a%d, *a%d]\n", i, i, i-1, i-1)
+		fmt.Fprintf(&bomb, "a%d: &a%d [*a%d, *a%d]\n", i, i, i-1, i-1)
 	}
 	for name, text := range map[string]string{
-		"aliases":    bomb + least,
+		"aliases":    bomb.String() + least,
 		"brackets":   "x: " + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + "\n" + least,
 		"braces":     "x: " + strings.Repeat("{a: ", 12_000) + "\n",
 		"indent":     indent(200) + least,

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -136,7 +137,7 @@ func TestReadNPZRefusesBombsBeforeUnpacking(t *testing.T) {
 	}
 	many := make([]any, 0, 2*(npzEntries+1))
 	for i := range npzEntries + 1 {
-		many = append(many, fmt.Sprint(i), []byte{})
+		many = append(many, strconv.Itoa(i), []byte{})
 	}
 	if _, err := ReadNPZ(npz(zip.Store, many...), 1<<20); err == nil || !strings.Contains(err.Error(), "1025 arrays") {
 		t.Errorf("got %v, want too many arrays refused", err)

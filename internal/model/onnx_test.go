@@ -38,11 +38,11 @@ func call(domain, op string) string {
 }
 
 func function(name string, nodes ...string) string {
-	b := field(1, name) + field(10, "f") + field(4, "x") + field(5, "y")
+	b := []string{field(1, name), field(10, "f"), field(4, "x"), field(5, "y")}
 	for _, n := range nodes {
-		b += field(7, n)
+		b = append(b, field(7, n))
 	}
-	return field(25, b)
+	return field(25, strings.Join(b, ""))
 }
 
 // around is a model with a node and more fields.
@@ -63,7 +63,9 @@ func TestInspectReadsWhatAModelSays(t *testing.T) {
 		},
 		Outputs: []onnxgen.Value{
 			{Name: "logits", Type: tensor.BFloat16, Shape: []any{"N", 10}},
-			{Name: "maps", Type: tensor.Float32, Kind: "map"}, {Name: "seq", Type: tensor.Float32, Kind: "sequence"}, {Name: "opt", Kind: "optional"},
+			{Name: "maps", Type: tensor.Float32, Kind: "map"},
+			{Name: "seq", Type: tensor.Float32, Kind: "sequence"},
+			{Name: "opt", Kind: "optional"},
 		},
 		Initializers: []onnxgen.Constant{onnxgen.Floats("w", []int{2}, 1, 2)},
 		Nodes:        []onnxgen.Node{{Op: "Softmax", In: []string{"input"}, Out: []string{"logits"}}, {Op: "Loop", Out: []string{"seq"}}},
@@ -80,7 +82,9 @@ func TestInspectReadsWhatAModelSays(t *testing.T) {
 		},
 		Outputs: []tensor.Spec{
 			{Name: "logits", Type: tensor.BFloat16, Kind: "tensor", Ranked: true, Shape: []int64{-1, 10}, Symbols: []string{"N", ""}},
-			{Name: "maps", Kind: "map"}, {Name: "seq", Kind: "sequence"}, {Name: "opt", Kind: "optional"},
+			{Name: "maps", Kind: "map"},
+			{Name: "seq", Kind: "sequence"},
+			{Name: "opt", Kind: "optional"},
 		},
 		Makers: map[string]string{"logits": "Softmax", "seq": "Loop"},
 	}
@@ -310,8 +314,10 @@ func TestIntegerDivisionsAreListed(t *testing.T) {
 		{"of floats", F, []onnxgen.Node{{Op: "Div", Name: "d", In: []string{"in", "in"}, Out: []string{"out"}}}, nil, false},
 		{"of floats by a constant 0", F, []onnxgen.Node{div}, []onnxgen.Constant{onnxgen.Floats("c", []int{1}, 0)}, false},
 		{"behind operators that keep floats", F, []onnxgen.Node{
-			{Op: "Reshape", In: []string{"in", "s"}, Out: []string{"a"}}, {Op: "Add", In: []string{"zzz", "a"}, Out: []string{"b"}},
-			{Op: "Div", Name: "d", In: []string{"b", "zz"}, Out: []string{"out"}}}, nil, false},
+			{Op: "Reshape", In: []string{"in", "s"}, Out: []string{"a"}},
+			{Op: "Add", In: []string{"zzz", "a"}, Out: []string{"b"}},
+			{Op: "Div", Name: "d", In: []string{"b", "zz"}, Out: []string{"out"}},
+		}, nil, false},
 		{"of something unknown", F, []onnxgen.Node{{Op: "Div", Name: "d", In: []string{"zz", "zzz"}, Out: []string{"q"}}}, nil, true},
 		{"by a Constant node", N, []onnxgen.Node{{Op: "Constant", Out: []string{"c"}, Attrs: map[string]any{"value": onnxgen.Ints("", []int{1}, 7)}}, div}, nil, false},
 		{"by value_int 7", N, []onnxgen.Node{{Op: "Constant", Out: []string{"c"}, Attrs: map[string]any{"value_int": 7}}, div}, nil, false},

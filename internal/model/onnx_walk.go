@@ -248,12 +248,12 @@ func (w *walker) node(node part, depth, calls int) (int64, error) {
 
 // operator refuses what no runtime of ours has.
 func (w *walker) operator(op operator) error {
-	switch {
-	case op.name == "EPContext":
+	switch op.name {
+	case "EPContext":
 		return refuse("the model is compiled for one device (operator EPContext); give the one that it was made from")
-	case op.name == "Loop" || op.name == "Scan":
+	case "Loop", "Scan":
 		w.info.Loops = true
-	case op.name == "Div" || op.name == "Mod":
+	case "Div", "Mod":
 		w.divides = true
 	}
 	if _, known := newestDomains[op.domain]; known || op.domain == "" || op.domain == "ai.onnx" ||

@@ -77,40 +77,74 @@ func TestSabotagesAreCaughtAndNamed(t *testing.T) {
 		sabotage func(r *picture.Recipe) // of the package; training is right
 		want     []string
 	}{
-		{"wrong filter", func(r *picture.Recipe) { r.Resize.Filter = picture.Bicubic },
-			[]string{"resizing with the bilinear filter would match: preprocess.resize.filter is bilinear in training"}},
-		{"nearest", func(r *picture.Recipe) { r.Resize.Filter = picture.Nearest },
-			[]string{"preprocess.resize.filter is bilinear in training"}},
-		{"swapped channels", func(r *picture.Recipe) { r.Color = picture.BGR },
-			[]string{"swapping channels R and B would match: input.color is RGB in training"}},
-		{"forgotten antialias", func(r *picture.Recipe) { r.Resize.Antialias = false },
-			[]string{"resizing with antialias would match: preprocess.resize.antialias is true in training"}},
-		{"wrong crop fraction", func(r *picture.Recipe) { r.Resize.Height = 56 },
-			[]string{"resizing to 64 would match: preprocess.resize.size is 64 (a crop fraction of 0.875) in training"}},
-		{"an odd crop fraction", func(r *picture.Recipe) { r.Resize.Height = 75 },
-			[]string{"preprocess.resize.size is 64 (a crop fraction of 0.875) in training"}},
-		{"squashed", func(r *picture.Recipe) { r.Resize.Mode, r.Resize.Width = picture.Exact, 64 },
-			[]string{"preprocess.resize.mode is short-side in training"}},
-		{"forgotten rescale", func(r *picture.Recipe) { r.Rescale = 1 },
-			[]string{"normalizing otherwise would match: preprocess has rescale 1/255 in training"}},
-		{"forgotten mean and std", func(r *picture.Recipe) { r.Mean, r.Std = [3]float64{}, [3]float64{1, 1, 1} },
-			[]string{"preprocess has mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225] in training"}},
-		{"another mean", func(r *picture.Recipe) { r.Mean = [3]float64{0.5, 0.5, 0.5} },
-			[]string{"preprocess has mean [0.485, 0.456, 0.406] in training"}},
-		{"layout", func(r *picture.Recipe) { r.Layout = picture.NHWC },
-			[]string{"has the shape [3 56 56] in training, the package makes [56 56 3]", "input.layout is NHWC here and NCHW in training"}},
-		{"tensor size", func(r *picture.Recipe) { r.Width, r.Height, r.Crop = 48, 48, picture.Crop{Width: 48, Height: 48} },
-			[]string{"[3 56 56] in training", "preprocess.crop.size"}},
-		{"grey", func(r *picture.Recipe) { r.Color = picture.Gray },
-			[]string{"input.color"}},
-		{"filter and channels", func(r *picture.Recipe) { r.Resize.Filter, r.Color = picture.Lanczos, picture.BGR },
-			[]string{"resizing with the bilinear filter and swapping channels R and B would match"}},
-		{"filter and antialias", func(r *picture.Recipe) { r.Resize.Filter, r.Resize.Antialias = picture.Bicubic, false },
-			[]string{"filter is bilinear and preprocess.resize.antialias is true in training"}},
-		{"crop fraction and antialias", func(r *picture.Recipe) { r.Resize.Height, r.Resize.Antialias = 56, false },
-			[]string{"preprocess.resize.size is 64", "preprocess.resize.antialias is true in training"}},
-		{"channels and their mean", func(r *picture.Recipe) { r.Color, r.Rescale = picture.BGR, 1 },
-			[]string{"swapping channels R and B and normalizing otherwise would match"}},
+		{
+			"wrong filter", func(r *picture.Recipe) { r.Resize.Filter = picture.Bicubic },
+			[]string{"resizing with the bilinear filter would match: preprocess.resize.filter is bilinear in training"},
+		},
+		{
+			"nearest", func(r *picture.Recipe) { r.Resize.Filter = picture.Nearest },
+			[]string{"preprocess.resize.filter is bilinear in training"},
+		},
+		{
+			"swapped channels", func(r *picture.Recipe) { r.Color = picture.BGR },
+			[]string{"swapping channels R and B would match: input.color is RGB in training"},
+		},
+		{
+			"forgotten antialias", func(r *picture.Recipe) { r.Resize.Antialias = false },
+			[]string{"resizing with antialias would match: preprocess.resize.antialias is true in training"},
+		},
+		{
+			"wrong crop fraction", func(r *picture.Recipe) { r.Resize.Height = 56 },
+			[]string{"resizing to 64 would match: preprocess.resize.size is 64 (a crop fraction of 0.875) in training"},
+		},
+		{
+			"an odd crop fraction", func(r *picture.Recipe) { r.Resize.Height = 75 },
+			[]string{"preprocess.resize.size is 64 (a crop fraction of 0.875) in training"},
+		},
+		{
+			"squashed", func(r *picture.Recipe) { r.Resize.Mode, r.Resize.Width = picture.Exact, 64 },
+			[]string{"preprocess.resize.mode is short-side in training"},
+		},
+		{
+			"forgotten rescale", func(r *picture.Recipe) { r.Rescale = 1 },
+			[]string{"normalizing otherwise would match: preprocess has rescale 1/255 in training"},
+		},
+		{
+			"forgotten mean and std", func(r *picture.Recipe) { r.Mean, r.Std = [3]float64{}, [3]float64{1, 1, 1} },
+			[]string{"preprocess has mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225] in training"},
+		},
+		{
+			"another mean", func(r *picture.Recipe) { r.Mean = [3]float64{0.5, 0.5, 0.5} },
+			[]string{"preprocess has mean [0.485, 0.456, 0.406] in training"},
+		},
+		{
+			"layout", func(r *picture.Recipe) { r.Layout = picture.NHWC },
+			[]string{"has the shape [3 56 56] in training, the package makes [56 56 3]", "input.layout is NHWC here and NCHW in training"},
+		},
+		{
+			"tensor size", func(r *picture.Recipe) { r.Width, r.Height, r.Crop = 48, 48, picture.Crop{Width: 48, Height: 48} },
+			[]string{"[3 56 56] in training", "preprocess.crop.size"},
+		},
+		{
+			"grey", func(r *picture.Recipe) { r.Color = picture.Gray },
+			[]string{"input.color"},
+		},
+		{
+			"filter and channels", func(r *picture.Recipe) { r.Resize.Filter, r.Color = picture.Lanczos, picture.BGR },
+			[]string{"resizing with the bilinear filter and swapping channels R and B would match"},
+		},
+		{
+			"filter and antialias", func(r *picture.Recipe) { r.Resize.Filter, r.Resize.Antialias = picture.Bicubic, false },
+			[]string{"filter is bilinear and preprocess.resize.antialias is true in training"},
+		},
+		{
+			"crop fraction and antialias", func(r *picture.Recipe) { r.Resize.Height, r.Resize.Antialias = 56, false },
+			[]string{"preprocess.resize.size is 64", "preprocess.resize.antialias is true in training"},
+		},
+		{
+			"channels and their mean", func(r *picture.Recipe) { r.Color, r.Rescale = picture.BGR, 1 },
+			[]string{"swapping channels R and B and normalizing otherwise would match"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			served := imagenet()

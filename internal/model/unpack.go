@@ -184,7 +184,7 @@ func (s *sink) untar(ctx context.Context, r io.Reader) error {
 	t := tar.NewReader(until(ctx, bounded))
 	for {
 		h, err := t.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"image/color"
+	"slices"
 	"testing"
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
@@ -38,22 +39,23 @@ func (f bmpFile) encode() []byte {
 		le.PutUint32(head[16:], f.compression)
 		le.PutUint32(head[32:], uint32(len(f.palette)))
 	}
+	var tables []byte
 	for i, m := range f.masks {
 		if f.header > 40 {
 			le.PutUint32(head[40+4*i:], m)
 		} else {
-			head = le.AppendUint32(head, m)
+			tables = le.AppendUint32(tables, m)
 		}
 	}
 	for _, c := range f.palette {
-		head = append(head, c[2], c[1], c[0])
+		tables = append(tables, c[2], c[1], c[0])
 		if f.header != 12 {
-			head = append(head, 0)
+			tables = append(tables, 0)
 		}
 	}
-	out := le.AppendUint32(le.AppendUint32([]byte("BM"), uint32(14+len(head)+len(f.data))), 0)
-	out = append(le.AppendUint32(out, uint32(14+len(head))), head...)
-	return append(out, f.data...)
+	at := uint32(14 + len(head) + len(tables))
+	out := le.AppendUint32(le.AppendUint32([]byte("BM"), at+uint32(len(f.data))), 0)
+	return slices.Concat(le.AppendUint32(out, at), head, tables, f.data)
 }
 
 // rows packs values, bottom row first, and fills rows to 4 bytes.
@@ -169,11 +171,11 @@ func TestBMPRunLengths(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			img := mustDecode(t, newDecoder(t, "go"), c.f.encode(), 1)
-			got := ""
+			var got []byte
 			for i := range 12 {
-				got += string('0' + rune(img.Pix[3*i]))
+				got = append(got, '0'+img.Pix[3*i])
 			}
-			if got != c.want {
+			if string(got) != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})

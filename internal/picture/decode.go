@@ -33,10 +33,7 @@ func NewDecoder(kind string) (*Decoder, error) {
 	if err != nil && kind == "turbo" {
 		return nil, fmt.Errorf("jpeg_decoder is turbo, but %w: install the package libturbojpeg0, or set jpeg_decoder to auto or go", err)
 	}
-	if err != nil {
-		return &Decoder{}, nil
-	}
-	return &Decoder{lib: lib}, nil
+	return &Decoder{lib: lib}, nil // lib is nil when there is none
 }
 
 // Name says what decodes JPEG, with its version: it is part of an answer's
@@ -95,7 +92,7 @@ func (d *Decoder) Fits(info Info, plan Plan) error {
 
 // job is one call of Decode.
 type job struct {
-	ctx   context.Context
+	ctx   context.Context //nolint:containedctx // lives exactly as long as the call of Decode that it is
 	d     *Decoder
 	data  []byte
 	info  Info

@@ -111,7 +111,7 @@ func TestEveryTruncation(t *testing.T) {
 			if _, err := decode(d, data, 1); err != nil {
 				t.Fatalf("%s: the whole picture: %v", name, err)
 			}
-			for n := range len(data) {
+			for n := range data {
 				checkAttempt(t, d, data[:n:n], DefaultLimits)
 			}
 		}
@@ -159,7 +159,6 @@ func TestInspectLimitsAreInclusive(t *testing.T) {
 // What Decode allocates must have been promised, with files right at a limit:
 // the budget that admits pictures rests on it.
 func TestCostIsNeverLessThanAllocated(t *testing.T) {
-	gray := func(w, h int) pngFile { return grayPNG(w, h) }
 	deep := pngFile{w: 401, h: 299, depth: 16, color: pngRGBA, sample: spread}
 	woven := deep
 	woven.interlaced = true
@@ -176,9 +175,9 @@ func TestCostIsNeverLessThanAllocated(t *testing.T) {
 	}
 	bmp := bmpFile{w: 1000, h: 1000, depth: 24, header: 40, data: make([]byte, 3000*1000)}
 	files := map[string][]byte{
-		"png grey":          gray(1000, 1000).encode(),
-		"png wide":          gray(1000000, 1).encode(),
-		"png high":          gray(1, 65000).encode(),
+		"png grey":          grayPNG(1000, 1000).encode(),
+		"png wide":          grayPNG(1000000, 1).encode(),
+		"png high":          grayPNG(1, 65000).encode(),
 		"png 16 bits":       deep.encode(),
 		"png interlaced":    woven.encode(),
 		"jpeg 4:2:0":        flatJPEG{w: 1000, h: 1000, sampling: ycc}.encode(),

@@ -57,7 +57,7 @@ func TestExifOrientation(t *testing.T) {
 
 func TestExifDamagedIsUpright(t *testing.T) {
 	whole := exifBlock(binary.LittleEndian, 6)
-	for n := range len(whole) {
+	for n := range whole {
 		got := exifOrientation(whole[:n])
 		if n < 8+6+2+24 && got != 1 {
 			t.Errorf("cut after %d bytes: got %d, want 1", n, got)

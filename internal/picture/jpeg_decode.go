@@ -157,7 +157,7 @@ func goProblem(j *job, err error) error {
 
 // stoppable makes a decoder that knows no context end with it.
 type stoppable struct {
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // io.Reader takes none, and this is one call's reader
 	*bytes.Reader
 }
 

@@ -100,7 +100,7 @@ func unfilter(row, prev []byte, back int) bool {
 }
 
 func unpaeth(cur, prev []byte, back int) {
-	for i := 0; i < min(back, len(cur)); i++ {
+	for i := range min(back, len(cur)) {
 		cur[i] += prev[i]
 	}
 	for i := back; i < len(cur); i++ {

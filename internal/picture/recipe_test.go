@@ -16,8 +16,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		t.Fatalf("the usual recipe was refused: %v", err)
 	}
 	for _, c := range []struct {
-		break_ func(r *Recipe)
-		want   string
+		spoil func(r *Recipe)
+		want  string
 	}{
 		{func(r *Recipe) { r.Color = "YUV" }, `input.color is "YUV"; it must be RGB, BGR or GRAY`},
 		{func(r *Recipe) { r.Color = Color(strings.Repeat("x", 999)) }, "…"},
@@ -48,7 +48,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		}, "299 x 299, but"},
 	} {
 		r := imagenet()
-		c.break_(&r)
+		c.spoil(&r)
 		err := r.Validate()
 		if err == nil || !strings.Contains(err.Error(), c.want) || len(err.Error()) > 250 {
 			t.Errorf("got %v, want a short sentence with %q", err, c.want)

@@ -199,14 +199,15 @@ func (d *vp8l) readLengths(lengths []byte) error {
 			i++
 			continue
 		}
-		value, n := previous, 0
+		var value byte
+		var n int
 		switch s {
 		case 16:
-			n = 3 + int(b.read(2))
+			value, n = previous, 3+int(b.read(2))
 		case 17:
-			value, n = 0, 3+int(b.read(3))
+			n = 3 + int(b.read(3))
 		default:
-			value, n = 0, 11+int(b.read(7))
+			n = 11 + int(b.read(7))
 		}
 		if i+n > len(lengths) {
 			return errVP8L

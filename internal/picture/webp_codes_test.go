@@ -45,8 +45,8 @@ func (b *lowBits) every(symbols int) {
 	b.put(15, 4)
 	order := []int{17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
 	for _, l := range order { // two lengths, of one bit each
-		switch {
-		case l == short, l == short+1:
+		switch l {
+		case short, short + 1:
 			b.put(1, 3)
 		default:
 			b.put(0, 3)

@@ -10,6 +10,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/schedule"
+	"github.com/goshawk-ai/goshawk/internal/telemetry"
 )
 
 // Local is the engine of this process.
@@ -19,6 +20,7 @@ type Local struct {
 	budget    *schedule.Budget
 	decoder   *picture.Decoder
 	limits    picture.Limits
+	tracer    telemetry.Tracer
 	lanes     []laneMemory
 }
 
@@ -37,11 +39,15 @@ type LocalOptions struct {
 	Budget    *schedule.Budget // of decoded bytes
 	Decoder   *picture.Decoder
 	Limits    picture.Limits
+	Tracer    telemetry.Tracer // nil traces nothing
 }
 
 // NewLocal makes the engine. It owns none of its parts.
 func NewLocal(o LocalOptions) *Local {
-	return &Local{o.Catalog, o.Scheduler, o.Budget, o.Decoder, o.Limits, make([]laneMemory, o.Scheduler.Lanes())}
+	if o.Tracer == nil {
+		o.Tracer = telemetry.NoTracer{}
+	}
+	return &Local{o.Catalog, o.Scheduler, o.Budget, o.Decoder, o.Limits, o.Tracer, make([]laneMemory, o.Scheduler.Lanes())}
 }
 
 // large is where a picture's pixels are given back to the system after use
@@ -74,39 +80,50 @@ func (l *Local) Classify(ctx context.Context, version string, encoded []byte, ra
 	}
 	defer l.budget.Release(plan.Bytes)
 	key := schedule.Key{Model: m.Version.Digest, Size: uint8(bits.Len64(uint64(plan.Bytes)))}
+	_, queue := l.tracer.Start(ctx, "queue")
 	raw.Queue, err = l.scheduler.Do(ctx, key, func(ctx context.Context, lane int) error {
+		queue.End(nil)
 		return l.compute(ctx, &l.lanes[lane], m, encoded, info, plan, raw)
 	})
 	return err
 }
 
 // compute is what a lane does: pixels, tensor, scores.
-func (l *Local) compute(ctx context.Context, memory *laneMemory, m *fleet.Model, encoded []byte, info picture.Info, plan picture.Plan, raw *Raw) error {
-	began := time.Now()
-	if err := l.decoder.Decode(ctx, encoded, info, plan, &memory.image); err != nil {
-		return err
-	}
+func (l *Local) compute(ctx context.Context, memory *laneMemory, m *fleet.Model, encoded []byte, info picture.Info, plan picture.Plan, raw *Raw) (err error) {
 	if plan.Bytes > large {
 		defer func() {
 			memory.image.Pix = nil
 			debug.FreeOSMemory()
 		}()
 	}
-	decoded := time.Now()
 	slot, err := m.Slot()
 	if err != nil {
 		return err
 	}
 	defer m.Return(slot)
-	if err := m.Binding.Recipe.Fill(slot.Row, &memory.image, &memory.scratch); err != nil {
+	if raw.Decode, err = l.stage(ctx, "decode", func() error {
+		return l.decoder.Decode(ctx, encoded, info, plan, &memory.image)
+	}); err != nil {
 		return err
 	}
-	filled := time.Now()
-	if err := m.Infer(ctx, slot); err != nil {
+	if raw.Preprocess, err = l.stage(ctx, "preprocess", func() error {
+		return m.Binding.Recipe.Fill(slot.Row, &memory.image, &memory.scratch)
+	}); err != nil {
+		return err
+	}
+	if raw.Infer, err = l.stage(ctx, "infer", func() error { return m.Infer(ctx, slot) }); err != nil {
 		return err
 	}
 	raw.Scores = append(raw.Scores, slot.Logits...)
 	raw.Embedding = append(raw.Embedding, slot.Embedding...)
-	raw.Decode, raw.Preprocess, raw.Infer = decoded.Sub(began), filled.Sub(decoded), time.Since(filled)
 	return nil
+}
+
+// stage times one step and makes it a span.
+func (l *Local) stage(ctx context.Context, name string, step func() error) (time.Duration, error) {
+	_, span := l.tracer.Start(ctx, name)
+	began := time.Now()
+	err := step()
+	span.End(err)
+	return time.Since(began), err
 }

@@ -57,7 +57,7 @@ func TestACrashLeavesTheOldStateOrTheNew(t *testing.T) {
 				fault, steps := crashAt(n)
 				r.disk.fault = fault
 				err := change(r, one, two)
-				unlock(r.lock) // what the kernel does for a dead process
+				_ = unlock(r.lock) // what the kernel does for a dead process
 
 				again := open(t, dir)
 				after := listing(again.Versions())
@@ -143,7 +143,7 @@ func TestLeftoversOfDeadProcessesAreRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, dead.path(bundleDir, "half.onnx"), "x")
-	unlock(dead.lock) // its process died
+	_ = unlock(dead.lock) // its process died
 	alive, err := newStage(dir)
 	if err != nil {
 		t.Fatal(err)

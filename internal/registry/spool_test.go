@@ -25,7 +25,7 @@ func server(t *testing.T, o Options) (*Registry, *Client) {
 	}
 	r.Start(t.Context())
 	t.Cleanup(func() { r.Close() })
-	return r, &Client{Dir: dir, Checker: fleettest.Checker(t), Wait: 20 * time.Second}
+	return r, &Client{Dir: dir, Checker: fleettest.Checker(t), Wait: 2 * time.Minute}
 }
 
 func TestChangesReachARunningServer(t *testing.T) {

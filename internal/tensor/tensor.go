@@ -93,7 +93,8 @@ type Number interface {
 }
 
 // View looks at Data as elements of T, without a copy. Data must be aligned for
-// T; the view lives as long as Data. float16 and bfloat16 are viewed as uint16.
+// T, as Aligned makes it, else View panics; the view lives as long as Data.
+// float16 and bfloat16 are viewed as uint16.
 func View[T Number](data []byte) []T {
 	var zero T
 	size := int(unsafe.Sizeof(zero))
@@ -101,7 +102,7 @@ func View[T Number](data []byte) []T {
 		return nil
 	}
 	if uintptr(unsafe.Pointer(unsafe.SliceData(data)))%uintptr(size) != 0 {
-		panic("tensor: view of unaligned memory")
+		panic("tensor: view of unaligned memory") //nolint:forbidigo // a mistake in this program, which no input can bring about
 	}
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(data))), len(data)/size)
 }

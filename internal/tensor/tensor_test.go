@@ -41,7 +41,7 @@ func TestNewIsBounded(t *testing.T) {
 }
 
 func TestHalvesRoundToTheNearest(t *testing.T) {
-	for h := 0; h <= 0xffff; h++ {
+	for h := range 0x10000 {
 		f := tensor.FromFloat16(uint16(h))
 		if back := tensor.ToFloat16(f); back != uint16(h) && f == f {
 			t.Fatalf("float16 %#x widens to %g and comes back as %#x", h, f, back)

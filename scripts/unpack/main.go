@@ -26,7 +26,7 @@ func run(args []string, to io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", args[0], err)
 	}
-	defer archive.Close()
+	defer func() { _ = archive.Close() }() // it was only read
 	entry, err := archive.Open(args[1])
 	if err != nil {
 		return fmt.Errorf("find %s in %s: %w", args[1], args[0], err)

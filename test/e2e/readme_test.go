@@ -99,10 +99,10 @@ func makeRun(t *testing.T, root string) (lines, url string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	kill := time.AfterFunc(time.Minute, func() { cmd.Process.Signal(syscall.SIGTERM) })
+	kill := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
 	t.Cleanup(func() {
 		kill.Stop()
-		cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Process.Signal(syscall.SIGTERM)
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("told to stop, make run's script ended with %v; want an orderly end", err)
 		}

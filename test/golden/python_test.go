@@ -3,12 +3,13 @@
 package golden
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/picture"
@@ -44,8 +45,8 @@ func TestTheScriptMakesTheGoldens(t *testing.T) {
 		t.Fatalf("the script makes %d arrays, %d are committed: run it again", len(got.arrays), len(want.arrays))
 	}
 	for name, a := range want.arrays {
-		if !bytes.Equal(got.arrays[name].Data, a.Data) {
-			t.Errorf("%s differs from what is committed: run the script again, and look why", name)
+		if diff := cmp.Diff(a, got.arrays[name]); diff != "" {
+			t.Errorf("%s is committed otherwise than the script makes it (-committed +made); look why before running the script again:\n%s", name, diff)
 		}
 	}
 }

@@ -53,12 +53,10 @@ func Cases(dir string) ([]Case, error) {
 	return cases, nil
 }
 
-const usual = `apiVersion: goshawk/v1
-kind: Model
-name: odd
-model: model.onnx
-preprocess: {preset: cifar10}
-`
+const (
+	unprepared = "apiVersion: goshawk/v1\nkind: Model\nname: odd\nmodel: model.onnx\n"
+	usual      = unprepared + "preprocess: {preset: cifar10}\n"
+)
 
 var variants = []struct {
 	file, how string
@@ -68,7 +66,7 @@ var variants = []struct {
 	{"two-outputs.onnx", "output named", 10, usual + "output: {tensor: logits, labels: labels.txt}\n"},
 	{"two-outputs.onnx", "probabilities named", 10, usual + "output: {tensor: probs, activation: none, labels: labels.txt}\n"},
 	{"no-shape-input.onnx", "layout said", 10, usual + "input: {layout: NCHW}\noutput: {labels: labels.txt}\n"},
-	{"ambiguous-layout.onnx", "layout and size said", 10, usual[:strings.Index(usual, "preprocess")] +
+	{"ambiguous-layout.onnx", "layout and size said", 10, unprepared +
 		"input: {layout: NCHW}\npreprocess: {resize: {mode: exact, size: 3}, rescale: 1/255}\noutput: {labels: labels.txt}\n"},
 	{"sigmoid-single.onnx", "one label", 1, usual + "output: {activation: none, labels: labels.txt}\n"},
 	{"wrong-declared-output.onnx", "as many labels as it declares", 1000, usual + "output: {labels: labels.txt}\n"},

@@ -99,7 +99,7 @@ output:
 func (s *Server) Add(t testing.TB, dir string, args ...string) {
 	t.Helper()
 	all := append([]string{"models", "add", dir, "--data", s.Data}, args...)
-	if out, err := exec.Command(Binary(t), all...).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), Binary(t), all...).CombinedOutput(); err != nil {
 		t.Fatalf("goshawk models add: %v\n%s", err, out)
 	}
 }

@@ -121,7 +121,7 @@ func words(t *testing.T, b *Backend) error {
 func refuses(t *testing.T, b *Backend) error {
 	_, err := b.Load(t.Context(), []byte("no model"), infer.Options{})
 	if e, ok := errors.AsType[*infer.Error](err); !ok || e.Native != codeInvalidProtobuf || !strings.Contains(e.Message, "rotobuf") {
-		return fmt.Errorf("text was refused by %#v", err)
+		return fmt.Errorf("text was refused by %w", err)
 	}
 	return nil
 }
@@ -135,7 +135,7 @@ func stops(t *testing.T, b *Backend) error {
 	x := &tensor.Tensor{Name: "in", Type: tensor.Float32, Data: tensor.Aligned(4)}
 	err := s.Run(ctx, []*tensor.Tensor{x}, []*tensor.Tensor{{Name: "out"}})
 	if !errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("the endless run ended by %v", err)
+		return fmt.Errorf("the endless run ended by %w", err)
 	}
 	// The request reaches the load at once or a little later: try until it was in time.
 	chain := onnxgen.Identity(tensor.Float32, 1)

@@ -134,8 +134,10 @@ func TestOddModels(t *testing.T) {
 		"unknown-op.onnx": infer.Unsupported, "custom-domain-op.onnx": infer.Unsupported,
 		"opset-9999.onnx": infer.Unsupported, "ir-9999.onnx": infer.Unsupported, "opset-5.onnx": infer.Unsupported,
 	}
-	runs := []string{"00-good.onnx", "memory-grows-with-batch.onnx", "long-names.onnx", "html-names.onnx", "input-bfloat16.onnx",
-		"input-float16.onnx", "output-float16.onnx", "many-nodes.onnx", "nested-if.onnx", "second-input-scalar.onnx"}
+	runs := []string{
+		"00-good.onnx", "memory-grows-with-batch.onnx", "long-names.onnx", "html-names.onnx", "input-bfloat16.onnx",
+		"input-float16.onnx", "output-float16.onnx", "many-nodes.onnx", "nested-if.onnx", "second-input-scalar.onnx",
+	}
 	endless := []string{"loop-forever.onnx", "loop-2e62.onnx"}
 	files, err := filepath.Glob(shared(t, "models", "odd") + "/*.onnx")
 	if err != nil || len(files) < 90 {

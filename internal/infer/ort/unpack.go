@@ -82,7 +82,7 @@ func inCache(compressed, dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer os.Remove(file.Name()) // fails once it has its name, and should
+	defer func() { _ = os.Remove(file.Name()) }() // fails once it has its name, and should
 	err = errors.Join(unpack(compressed, file), file.Chmod(0o500), file.Close())
 	if err == nil {
 		err = os.Rename(file.Name(), path)

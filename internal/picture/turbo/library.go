@@ -82,7 +82,7 @@ type Library struct {
 
 // Open finds the library of the machine.
 func Open() (*Library, error) {
-	err := error(ErrUnavailable)
+	err := ErrUnavailable
 	for _, name := range sonames() {
 		var l *Library
 		if l, err = openFile(name); err == nil {

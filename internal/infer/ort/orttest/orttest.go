@@ -5,6 +5,7 @@
 package orttest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,5 +55,5 @@ func Library() (string, error) {
 		}
 		dir = filepath.Dir(dir)
 	}
-	return "", fmt.Errorf("no go.mod above the working directory")
+	return "", errors.New("no go.mod above the working directory")
 }
