@@ -35,7 +35,7 @@ done
 if [ "${word:-}" != ready ]; then
 	wait $server && code=0 || code=$?
 	[ $code -ne 0 ] || exit 0
-	echo "make run: the service did not start; if the address is taken, another one is: make run LISTEN=127.0.0.1:0" >&2
+	echo "make run: the service did not start (another address: make run LISTEN=127.0.0.1:0; another data directory: DATA=DIR)" >&2
 	exit $code
 fi
 

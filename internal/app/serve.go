@@ -75,11 +75,10 @@ func newMetrics() *prometheus.Registry {
 
 // run waits until the models answer, then until ctx or a door ends.
 func (s *server) run(ctx context.Context, stdout io.Writer) error {
-	err := s.engine.fleet.WaitReady(ctx)
-	if ctx.Err() != nil { // told to stop while starting: an orderly end
-		return nil
-	}
-	if err != nil {
+	if err := s.engine.fleet.WaitReady(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // told to stop while starting: an orderly end
+		}
 		return fmt.Errorf("not ready: %w", err)
 	}
 	fmt.Fprintln(stdout, "ready")
