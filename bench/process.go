@@ -11,8 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // process is a child that prints a line of the form "PREFIX VALUE" when it is ready.
@@ -25,7 +23,7 @@ type process struct {
 func start(ctx context.Context, path string, args ...string) (*process, error) {
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = attributes()
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -65,15 +63,6 @@ func (p *process) stop() error {
 // cpu is the user and system time of the whole process, to the nanosecond:
 // the clock that clock_getcpuclockid(3) names.
 func (p *process) cpu() (time.Duration, error) { return cpuOf(p.cmd.Process.Pid) }
-
-func cpuOf(pid int) (time.Duration, error) {
-	var t unix.Timespec
-	const schedClock = 2
-	if err := unix.ClockGettime(int32(^pid<<3|schedClock), &t); err != nil {
-		return 0, fmt.Errorf("CPU time of process %d: %w", pid, err)
-	}
-	return time.Duration(t.Nano()), nil
-}
 
 // memory reads a field of /proc/PID/FILE in bytes: Pss of smaps_rollup, VmHWM of status.
 func (p *process) memory(file, field string) (int64, error) {

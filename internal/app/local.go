@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,6 +21,9 @@ func NewLocal(ctx context.Context, c *config.Config) (*Local, error) {
 	e, err := newEngine(ctx, c, registry.View, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {
 		return nil, err
+	}
+	if err := e.fleet.WaitReady(ctx); err != nil {
+		return nil, errors.Join(err, e.close())
 	}
 	return &Local{e}, nil
 }
