@@ -106,7 +106,8 @@ func (a *arena) grow(ctx context.Context, start int) error {
 		// if both were counted, a body as large as the budget would wait for itself.
 		taken = int64(len(old.bytes))
 	}
-	if err := a.reserve(ctx, int64(len(part))+a.more(int64(len(part))), taken); err != nil {
+	// One byte more: it is here, in a.one, and no longer due.
+	if err := a.reserve(ctx, int64(len(part))+1+a.more(int64(len(part))), taken); err != nil {
 		return err
 	}
 	a.used = copy(a.last(), part)
@@ -130,6 +131,16 @@ func (a *arena) more(n int64) int64 {
 		due = 3 * read
 	}
 	return max(due+a.ahead, smallest)
+}
+
+// fits refuses at once what waiting would not make fit: the declared length, of
+// which the first step alone would be asked for.
+func (a *arena) fits(ctx context.Context, declared int64) error {
+	_, size := classOf(declared)
+	if whole, ok := a.budget.(interface{ Size() int64 }); ok && size > whole.Size() {
+		return a.budget.Acquire(ctx, size) // says so
+	}
+	return nil
 }
 
 // close gives everything back: to the pools only what surely nobody reads.

@@ -116,6 +116,9 @@ func pictureTooLarge(limit int64) *problem.Problem {
 }
 
 func (in *intake) read(d *door, x *exchange, r *http.Request, kind, boundary string, limit int64) error {
+	if err := in.fits(r.Context(), r.ContentLength); err != nil {
+		return err
+	}
 	// A declared length is only a word: a large body gets its memory as it comes.
 	length := min(step, limit)
 	if r.ContentLength >= 0 {
