@@ -39,6 +39,7 @@ type exchange struct {
 	drawer Drawer // nil unless problems are to be drawn for a person
 	body   *body  // nil while nobody has read it
 	limits *Limits
+	bodied bool // the request has a body
 	left   bool // the answer is out before the body is in
 
 	status int   // 0 while nothing is written
@@ -51,6 +52,11 @@ type exchange struct {
 func (x *exchange) WriteHeader(status int) {
 	if x.status == 0 && status >= 200 {
 		x.status = status
+	}
+	if x.bodied && x.body == nil {
+		// A body that nobody wanted: the server reads on before it answers, and a
+		// sender that stalls must not hold it there.
+		_ = http.NewResponseController(x.ResponseWriter).SetReadDeadline(time.Now().Add(min(x.limits.Grace, time.Second/2)))
 	}
 	x.hold(0)
 	x.ResponseWriter.WriteHeader(status)
@@ -74,11 +80,12 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 // hold bounds the time in which the caller must take the next n bytes: who does
 // not read must not hold a goroutine and a connection for ever. It is per write
 // and not per answer, because a profile trickles for as long as it was asked to.
-// The server takes the deadline away after the answer.
+// The server takes the deadline away after the answer. A second is the least:
+// it also passes for who reads at once, while this machine is busy.
 func (x *exchange) hold(n int) {
 	taking := time.Duration(float64(n) / float64(x.limits.LeastRate) * float64(time.Second))
 	// What cannot set deadlines (a recorder in a test) has no slow reader.
-	_ = http.NewResponseController(x.ResponseWriter).SetWriteDeadline(time.Now().Add(x.limits.Grace + taking))
+	_ = http.NewResponseController(x.ResponseWriter).SetWriteDeadline(time.Now().Add(max(x.limits.Grace, time.Second) + taking))
 }
 
 // send writes a whole answer.
@@ -96,7 +103,7 @@ func (x *exchange) send(r *http.Request, status int, contentType string, content
 // and counted.
 func (d *door) serve(route string, guarded, quiet bool, h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := &exchange{ResponseWriter: w, route: route, method: knownMethod(r.Method), began: time.Now(), limits: &d.Limits}
+		x := &exchange{ResponseWriter: w, route: route, method: knownMethod(r.Method), began: time.Now(), limits: &d.Limits, bodied: r.ContentLength != 0}
 		d.metrics.inFlight.Inc()
 		defer d.metrics.inFlight.Dec()
 		r = x.begin(r)

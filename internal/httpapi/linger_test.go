@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -81,5 +82,20 @@ func TestACallerThatNeverReadsIsCutOff(t *testing.T) {
 	// The line is written when the handler is done with the caller.
 	if fields := g.line("deaf"); fields["outcome"] != "gone" || fields["level"] != "INFO" {
 		t.Errorf("logged as %v, want it told that the answer was not taken", fields)
+	}
+}
+
+func TestAStalledBodyThatNobodyWantsHoldsNothing(t *testing.T) {
+	g := newRig(t, func(o *httpapi.Options) {
+		o.Limits.Grace = 50 * time.Millisecond
+		o.Pages = http.NotFoundHandler()
+	})
+	for path, want := range map[string]int{"GET /livez": 200, "GET /v1/models": 200, "POST /page": 404} {
+		w := g.dial()
+		w.say("%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nx", path)
+		if status, closes, _ := w.answer(); status != want || !closes {
+			t.Errorf("%s: got %d (closing: %v), want %d", path, status, closes, want)
+		}
+		w.atEnd()
 	}
 }
