@@ -154,3 +154,17 @@ func resident(t *testing.T) int64 {
 	}
 	return kb
 }
+
+// readShared reads a file of the test data beside the repository.
+func readShared(t *testing.T, name string) []byte {
+	t.Helper()
+	shared := os.Getenv("GOSHAWKTEST_SHARED")
+	if shared == "" {
+		shared = filepath.Join(root(t), "..", "shared")
+	}
+	data, err := os.ReadFile(filepath.Join(shared, name))
+	if err != nil {
+		t.Fatalf("the test data is missing: %v", err)
+	}
+	return data
+}
