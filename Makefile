@@ -47,7 +47,8 @@ dist: lib
 	@gzip -9nc lib/libonnxruntime.so.* >$(EMBEDDED)
 	@$(BUILD) -tags dist -o $(DIST) ./cmd/goshawk; code=$$?; rm -f $(EMBEDDED); exit $$code
 	@for text in LICENSE ThirdPartyNotices.txt; do \
-		if [ -f lib/$$text ]; then cp -f lib/$$text $(DIST).onnxruntime-$$text; fi; \
+		if [ -f lib/$$text ]; then cp -f lib/$$text $(DIST).onnxruntime-$$text; \
+		else echo "goshawk: lib has no $$text of ONNX Runtime to go with the file (rm -r lib, and make dist fetches it with the library)"; fi; \
 	done
 	@ls -lh $(DIST)*
 
