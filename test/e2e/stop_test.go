@@ -79,7 +79,7 @@ func (s *started) end(t *testing.T, signal syscall.Signal) (code int) {
 // TestACutOffDrainIsToldOf: a body that never ends keeps the server from an orderly end.
 func TestACutOffDrainIsToldOf(t *testing.T) {
 	s := startServer(t, "--drain-timeout", "1s")
-	go io.Copy(io.Discard, s.out) // ends with the server
+	go func() { _, _ = io.Copy(io.Discard, s.out) }() // ends with the server
 	s.ready(t)
 	host := strings.TrimPrefix(s.url, "http://")
 	conn, err := net.Dial("tcp", host)
