@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,13 +17,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/goshawk-ai/goshawk/internal/access"
 	"github.com/goshawk-ai/goshawk/internal/config"
+	"github.com/goshawk-ai/goshawk/internal/httpapi"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 )
 
 // door is one listener and what answers behind it.
 type door struct {
+	last     bool   // closes after the others have drained
 	name     string // what serve prints before the address
 	listener net.Listener
 	serve    func(net.Listener) error
@@ -47,7 +47,9 @@ func listen(addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// httpDoor serves a handler. Header limits come before everything else.
+// httpDoor serves a handler. Header limits come before everything else. How
+// long an answer may take is the handler's to bound: one time for all would be
+// too short for a profile and too long for a probe.
 func httpDoor(name string, l net.Listener, h http.Handler, tlsConfig *tls.Config, log *slog.Logger) *door {
 	base, cut := context.WithCancelCause(context.Background())
 	s := &http.Server{
@@ -86,36 +88,23 @@ func httpDoor(name string, l net.Listener, h http.Handler, tlsConfig *tls.Config
 var errShutdown = problem.Overloaded.New("the server is shutting down; send the request again, to another one or later")
 
 // adminHandler is for operators: metrics, profiles, and the two states again.
-func adminHandler(metrics *prometheus.Registry, states http.Handler) http.Handler {
+// Metrics are for everybody on loopback, where only the names of this machine
+// are answered for; elsewhere for who has a key.
+func adminHandler(o httpapi.Options, metrics *prometheus.Registry, loopback bool) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{Registry: metrics, EnableOpenMetrics: true}))
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	mux.Handle("GET /livez", states)
-	mux.Handle("GET /readyz", states)
-	return mux
-}
-
-// operators lets in who may see the metrics: everybody on loopback, where only
-// the names of this machine are answered for; elsewhere who has a key.
-func operators(guard *access.Guard, loopback bool, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := guard.Origin(r)
-		if err == nil && !loopback {
-			_, err = guard.Who(r.Header.Values("Authorization"))
+	mux.Handle("/metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{Registry: metrics, EnableOpenMetrics: true}))
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return httpapi.Admin(o, func(r *http.Request) error {
+		if err := o.Access.Origin(r); err != nil || loopback {
+			return err
 		}
-		if err == nil {
-			next.ServeHTTP(w, r)
-			return
-		}
-		p := problem.Of(err)
-		w.Header().Set("Content-Type", "application/problem+json")
-		w.WriteHeader(p.Kind.Status)
-		_ = json.NewEncoder(w).Encode(p) // whoever hung up needs no answer
-	})
+		_, err := o.Access.Who(r.Header.Values("Authorization"))
+		return err
+	}, mux)
 }
 
 // serverTLS reads the certificate; nil when none is configured.
@@ -151,15 +140,23 @@ func (d *doors) open() {
 	}
 }
 
-// close drains all doors at once and waits for their goroutines.
+// close drains all doors and waits for their goroutines. The last ones stay open
+// until the others have drained: there operators see that, and how, it goes.
 func (d *doors) close(ctx context.Context) error {
+	err := errors.Join(d.stop(ctx, false), d.stop(ctx, true))
+	d.done.Wait()
+	return err
+}
+
+func (d *doors) stop(ctx context.Context, last bool) error {
 	errs := make([]error, len(d.all))
 	var all sync.WaitGroup
 	for i, x := range d.all {
-		all.Go(func() { errs[i] = x.stop(ctx) })
+		if x.last == last {
+			all.Go(func() { errs[i] = x.stop(ctx) })
+		}
 	}
 	all.Wait()
-	d.done.Wait()
 	return errors.Join(errs...)
 }
 

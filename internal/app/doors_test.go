@@ -19,6 +19,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/access"
 	"github.com/goshawk-ai/goshawk/internal/config"
+	"github.com/goshawk-ai/goshawk/internal/httpapi"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/units"
 )
@@ -60,7 +61,6 @@ func TestOperatorsSeeMetricsOnLoopbackOrWithAKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	metrics := prometheus.NewRegistry()
-	h := adminHandler(metrics, http.NotFoundHandler())
 	for _, c := range []struct {
 		name       string
 		loopback   bool
@@ -80,9 +80,12 @@ func TestOperatorsSeeMetricsOnLoopbackOrWithAKey(t *testing.T) {
 			r.Header.Set("Authorization", c.auth)
 		}
 		w := httptest.NewRecorder()
-		operators(guard, c.loopback, h).ServeHTTP(w, r)
+		adminHandler(httpapi.Options{Access: guard}, metrics, c.loopback).ServeHTTP(w, r)
 		if w.Code != c.want {
 			t.Errorf("%s: status %d, want %d: %s", c.name, w.Code, c.want, w.Body)
+		}
+		if id := w.Header().Get("X-Request-Id"); c.want != 200 && (id == "" || !strings.Contains(w.Body.String(), `"request_id":"`+id)) {
+			t.Errorf("%s: %s; a refusal names its request", c.name, w.Body)
 		}
 	}
 }
@@ -118,6 +121,76 @@ func TestADrainFinishesWhatItCanAndSaysWhyItCutsTheRest(t *testing.T) {
 		t.Errorf("the request ended with %v, want a problem that says to come back", cause)
 	}
 	<-answered
+}
+
+func TestTheOperatorsDoorSpeaksInProblems(t *testing.T) {
+	h := adminHandler(httpapi.Options{Access: access.New(access.Options{Loopback: true})}, prometheus.NewRegistry(), true)
+	for _, c := range []struct {
+		method, path string
+		want         int
+	}{
+		{"GET", "/nope", 404}, {"POST", "/metrics", 405}, {"POST", "/readyz", 405},
+		{"GET", "/debug/pprof/", 200}, {"GET", "/livez", 200}, {"GET", "/readyz", 200},
+	} {
+		r := httptest.NewRequest(c.method, "http://localhost"+c.path, nil)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != c.want {
+			t.Errorf("%s %s: got %d, want %d", c.method, c.path, w.Code, c.want)
+		}
+		if c.want >= 400 && (w.Header().Get("Content-Type") != "application/problem+json" || !strings.Contains(w.Body.String(), "request_id")) {
+			t.Errorf("%s %s: %s; want a problem with the request's id", c.method, c.path, w.Body)
+		}
+	}
+}
+
+// TestADrainingServerSaysSoOnTheAdminDoor: whoever balances load must be able to
+// see "not ready" while the last requests are answered.
+func TestADrainingServerSaysSoOnTheAdminDoor(t *testing.T) {
+	began, finish := make(chan struct{}), make(chan struct{})
+	main, admin := loopback(t), loopback(t)
+	s := &server{config: &config.Config{DrainTimeout: time.Minute}, log: slog.New(slog.DiscardHandler)}
+	s.doors.add(httpDoor("listening", main, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(began)
+		<-finish
+	}), nil, s.log))
+	o := httpapi.Options{Access: access.New(access.Options{Loopback: true}), Ready: s.ready}
+	last := httpDoor("admin", admin, adminHandler(o, prometheus.NewRegistry(), true), nil, s.log)
+	last.last = true
+	s.doors.add(last)
+	s.doors.open()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	status := make(chan int, 1)
+	go func() { status <- get(client, main) }()
+	<-began
+	drained := make(chan error, 1)
+	go func() { drained <- s.drain() }()
+	for conn, err := net.Dial("tcp", main.Addr().String()); err == nil; conn, err = net.Dial("tcp", main.Addr().String()) {
+		conn.Close() // until the drain has closed the listener
+	}
+	if got := get(client, admin); got != 503 {
+		t.Errorf("/readyz on the admin door is %d during a drain, want 503", got)
+	}
+	close(finish)
+	if err := <-drained; err != nil {
+		t.Errorf("drain = %v, want an orderly end", err)
+	}
+	if got := <-status; got != 200 {
+		t.Errorf("the request under way got %d", got)
+	}
+	if got := get(client, admin); got != 0 {
+		t.Errorf("the admin door answers %d after the drain", got)
+	}
+}
+
+// get asks a door whether it is ready; 0: nobody answers.
+func get(client *http.Client, l net.Listener) int {
+	res, err := client.Get("http://" + l.Addr().String() + "/readyz")
+	if err != nil {
+		return 0
+	}
+	res.Body.Close()
+	return res.StatusCode
 }
 
 func TestDoorsPrintInOrder(t *testing.T) {

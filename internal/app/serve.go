@@ -43,7 +43,9 @@ type server struct {
 
 // Serve opens the doors, prints their addresses on stdout, loads the models,
 // prints ready and serves until ctx ends. Then it is not ready, finishes what is
-// under way within the drain timeout, and returns nil when that went well.
+// under way within the drain timeout, and returns nil when that went well. While
+// it drains, /readyz says so on the admin door, which closes last; the others
+// take no connection any more.
 func Serve(ctx context.Context, c *config.Config, version string, stdout io.Writer, log *slog.Logger) (err error) {
 	s := &server{config: c, version: version, log: log, metrics: newMetrics()}
 	if err := s.secrets(); err != nil {
@@ -164,11 +166,16 @@ func (s *server) open(l listeners) {
 		s.doors.add(s.grpcDoor(l.grpc))
 	}
 	if l.admin != nil {
-		o := s.options(l.admin)
-		h := operators(o.Access, access.IsLoopback(l.admin.Addr().String()), adminHandler(s.metrics, httpapi.Health(o)))
-		s.doors.add(httpDoor("admin", l.admin, h, s.tls, s.log))
+		s.doors.add(s.adminDoor(l.admin))
 	}
 	s.doors.open()
+}
+
+func (s *server) adminDoor(l net.Listener) *door {
+	h := adminHandler(s.options(l), s.metrics, access.IsLoopback(l.Addr().String()))
+	d := httpDoor("admin", l, h, s.tls, s.log)
+	d.last = true
+	return d
 }
 
 func (s *server) guard(l net.Listener) *access.Guard {

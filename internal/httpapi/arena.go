@@ -9,8 +9,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/problem"
 )
 
-// step is what is taken from the budget at first for a body of unknown length.
-// Further steps are that much, or a quarter of what there is.
+// step is what is taken from the budget at first, whatever length was declared.
 const step = 1 << 20
 
 // errTooLong says that a part has more bytes than its limit. What was read of
@@ -26,7 +25,7 @@ type arena struct {
 
 	slabs []*slab // the last one is being filled
 	used  int     // bytes of the last one
-	held  int64
+	ahead int64   // bytes that were read from the body and are in no slab yet, at most
 	done  bool    // nobody reads the bytes any more, so that they may be used again
 	one   [1]byte // where a byte is read to see whether there is another
 	body  *body   // what is being read; nil before that
@@ -36,22 +35,22 @@ func (d *door) newArena() *arena {
 	return &arena{budget: d.Budget, pools: &d.pools, wait: d.Limits.BudgetWait}
 }
 
-// reserve makes room for n bytes.
-func (a *arena) reserve(ctx context.Context, n int64) error {
+// reserve makes room for n bytes. Of their place in the budget the first taken
+// bytes are the caller's already.
+func (a *arena) reserve(ctx context.Context, n, taken int64) error {
 	_, size := classOf(n)
 	waiting, cancel := context.WithTimeout(ctx, a.wait)
 	defer cancel()
 	if a.body != nil {
 		defer a.body.pause(time.Now())
 	}
-	if err := a.budget.Acquire(waiting, size); err != nil {
+	if err := a.budget.Acquire(waiting, size-taken); err != nil {
 		if ctx.Err() == nil && waiting.Err() != nil {
 			return problem.Overloaded.New("other requests hold all the memory that there is for pictures; try again in a moment").
 				With("retry_after_seconds", 1).Because(err)
 		}
 		return err
 	}
-	a.held += size
 	a.slabs = append(a.slabs, a.pools.get(n))
 	a.used = 0
 	return nil
@@ -101,13 +100,45 @@ func (a *arena) last() []byte { return a.slabs[len(a.slabs)-1].bytes }
 func (a *arena) grow(ctx context.Context, start int) error {
 	old := a.slabs[len(a.slabs)-1]
 	part := old.bytes[start:a.used]
-	if err := a.reserve(ctx, int64(len(part))+max(step, int64(len(part)/4))); err != nil {
+	taken := int64(0)
+	if start == 0 {
+		// Nothing else is in the old one. It is let go within a copy's time, and
+		// if both were counted, a body as large as the budget would wait for itself.
+		taken = int64(len(old.bytes))
+	}
+	// One byte more: it is here, in a.one, and no longer due.
+	if err := a.reserve(ctx, int64(len(part))+1+a.more(int64(len(part))), taken); err != nil {
 		return err
 	}
 	a.used = copy(a.last(), part)
-	if start == 0 { // nothing else is in it
+	if start == 0 {
 		a.slabs = append(a.slabs[:len(a.slabs)-2], a.slabs[len(a.slabs)-1])
-		a.release(old, true)
+		a.pools.put(old)
+	}
+	return nil
+}
+
+// more is for how many bytes a part of n bytes should get room. A sender gets
+// it for all that it declared when an eighth is here, and before that for three
+// times what it sent: most pictures are then moved once, and who declares much
+// and sends little holds little.
+func (a *arena) more(n int64) int64 {
+	due, read := a.body.due()
+	if due < 0 {
+		return max(step, n/4)
+	}
+	if due > 7*read {
+		due = 3 * read
+	}
+	return max(due+a.ahead, smallest)
+}
+
+// fits refuses at once what waiting would not make fit: the declared length, of
+// which the first step alone would be asked for.
+func (a *arena) fits(ctx context.Context, declared int64) error {
+	_, size := classOf(declared)
+	if whole, ok := a.budget.(interface{ Size() int64 }); ok && size > whole.Size() {
+		return a.budget.Acquire(ctx, size) // says so
 	}
 	return nil
 }
@@ -125,6 +156,5 @@ func (a *arena) release(s *slab, reusable bool) {
 	if reusable {
 		a.pools.put(s)
 	}
-	a.held -= size
 	a.budget.Release(size)
 }

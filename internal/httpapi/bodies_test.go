@@ -94,6 +94,9 @@ func TestASenderThatStallsIsCutOff(t *testing.T) {
 		}
 		w.atEnd()
 	}
+	if fields := g.line("deadline-exceeded"); fields["level"] != "WARN" {
+		t.Errorf("logged as %v: a slow sender is nothing that somebody here must mend", fields)
+	}
 }
 
 func TestRefusedBodiesAreNotRead(t *testing.T) {

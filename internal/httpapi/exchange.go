@@ -6,7 +6,6 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -39,9 +38,12 @@ type exchange struct {
 	who    principal.Principal
 	drawer Drawer // nil unless problems are to be drawn for a person
 	body   *body  // nil while nobody has read it
+	limits *Limits
+	left   bool // the answer is out before the body is in
 
 	status int   // 0 while nothing is written
 	sent   int64 // bytes
+	lost   bool  // the caller did not take the answer
 	err    error // what the handler failed with
 }
 
@@ -50,6 +52,7 @@ func (x *exchange) WriteHeader(status int) {
 	if x.status == 0 && status >= 200 {
 		x.status = status
 	}
+	x.hold(0)
 	x.ResponseWriter.WriteHeader(status)
 }
 
@@ -58,13 +61,25 @@ func (x *exchange) Write(p []byte) (int, error) {
 	if x.status == 0 {
 		x.status = http.StatusOK
 	}
+	x.hold(len(p))
 	n, err := x.ResponseWriter.Write(p)
 	x.sent += int64(n)
+	x.lost = x.lost || err != nil
 	return n, err
 }
 
 // Unwrap lets http.ResponseController reach the connection.
 func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+// hold bounds the time in which the caller must take the next n bytes: who does
+// not read must not hold a goroutine and a connection for ever. It is per write
+// and not per answer, because a profile trickles for as long as it was asked to.
+// The server takes the deadline away after the answer.
+func (x *exchange) hold(n int) {
+	taking := time.Duration(float64(n) / float64(x.limits.LeastRate) * float64(time.Second))
+	// What cannot set deadlines (a recorder in a test) has no slow reader.
+	_ = http.NewResponseController(x.ResponseWriter).SetWriteDeadline(time.Now().Add(x.limits.Grace + taking))
+}
 
 // send writes a whole answer.
 func (x *exchange) send(r *http.Request, status int, contentType string, content []byte) {
@@ -81,7 +96,7 @@ func (x *exchange) send(r *http.Request, status int, contentType string, content
 // and counted.
 func (d *door) serve(route string, guarded, quiet bool, h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := &exchange{ResponseWriter: w, route: route, method: knownMethod(r.Method), began: time.Now()}
+		x := &exchange{ResponseWriter: w, route: route, method: knownMethod(r.Method), began: time.Now(), limits: &d.Limits}
 		d.metrics.inFlight.Inc()
 		defer d.metrics.inFlight.Dec()
 		r = x.begin(r)
@@ -95,6 +110,9 @@ func (d *door) serve(route string, guarded, quiet bool, h handler) http.Handler 
 		d.log(r, x, quiet)
 		if aborted {
 			panic(http.ErrAbortHandler) //nolint:forbidigo // half an answer is out: net/http then cuts the connection, so that nobody takes it for a whole
+		}
+		if x.left {
+			x.linger(r)
 		}
 	})
 }
@@ -200,63 +218,6 @@ func (x *exchange) problemHeaders(p *problem.Problem) {
 	case http.StatusUnauthorized:
 		x.Header().Set("WWW-Authenticate", `Bearer realm="goshawk"`)
 	}
-}
-
-// leaveBody closes the connection after a refusal, when the body is still under
-// way: reading it only to forget it would be the sender's choice of our time.
-func (x *exchange) leaveBody(r *http.Request) {
-	if r.ContentLength == 0 || x.body != nil && x.body.ended {
-		return
-	}
-	if r.ProtoMajor == 1 {
-		x.Header().Set("Connection", "close")
-	}
-	// The server reads on for up to 256 KiB, so that the caller sees the answer
-	// and not a reset; that has an end too.
-	_ = http.NewResponseController(x.ResponseWriter).SetReadDeadline(time.Now().Add(time.Second / 2))
-}
-
-// log writes one line.
-func (d *door) log(r *http.Request, x *exchange, quiet bool) {
-	level := slog.LevelInfo
-	if quiet {
-		level = slog.LevelDebug
-	}
-	attrs := make([]slog.Attr, 0, 12)
-	attrs = append(attrs,
-		slog.String("request_id", x.id), slog.String("method", x.method), slog.String("route", x.route),
-		slog.Int("status", x.status), slog.Int64("bytes", x.sent),
-		slog.Float64("ms", float64(time.Since(x.began).Microseconds())/1000))
-	if x.body != nil {
-		attrs = append(attrs, slog.Int64("bytes_read", x.body.read))
-	}
-	if x.who.ID != "" {
-		attrs = append(attrs, slog.String("principal", x.who.ID), slog.String("project", x.who.Project))
-	}
-	if x.trace.ID != "" {
-		attrs = append(attrs, slog.String("trace_id", x.trace.ID))
-	}
-	if x.err != nil {
-		outcome := "gone"
-		if x.status != statusGone {
-			p := reason(r, x.err)
-			outcome = p.Kind.Slug
-			if p.Kind.Status >= 500 && p.Kind != problem.Overloaded {
-				level = slog.LevelError
-				attrs = append(attrs, slog.String("error", why(p, x.err)))
-			}
-		}
-		attrs = append(attrs, slog.String("outcome", outcome))
-	}
-	d.Logger.LogAttrs(r.Context(), level, "request", attrs...)
-}
-
-// why is the whole chain of an error: a problem's text hides its cause.
-func why(p *problem.Problem, err error) string {
-	if cause := errors.Unwrap(p); cause != nil && cause.Error() != err.Error() {
-		return err.Error() + ": " + cause.Error()
-	}
-	return err.Error()
 }
 
 // requestID takes the caller's id when it is harmless, else makes one.

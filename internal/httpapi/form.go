@@ -76,6 +76,7 @@ func (f *formReader) fill() error {
 func (in *intake) readForm(ctx context.Context, boundary string) error {
 	ahead := in.pools.get(readAhead) // constant and small: not worth a place in the budget
 	defer in.pools.put(ahead)
+	in.ahead = readAhead
 	src := &formReader{src: in.body, ahead: ahead.bytes}
 	form := multipart.NewReader(src, boundary)
 	for {

@@ -30,19 +30,6 @@ func notReady(err error) error {
 	return problem.ModelUnhealthy.New("not ready: %s", err).Because(err)
 }
 
-// Health serves /livez and /readyz alone, for the admin port.
-func Health(o Options) http.Handler {
-	d := &door{Options: o.withDefaults()}
-	d.metrics = newMetrics(d.Metrics)
-	mux := http.NewServeMux()
-	for _, r := range d.routes() {
-		if r.quiet {
-			mux.Handle(r.path, d.serve(r.path, r.guarded, r.quiet, r.dispatch()))
-		}
-	}
-	return mux
-}
-
 func (d *door) openAPI(x *exchange, r *http.Request) error {
 	if err := onlyJSON(r); err != nil {
 		return err

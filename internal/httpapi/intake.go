@@ -13,8 +13,8 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/units"
 )
 
-// intake is what a request brings: pictures and parameters. Close it when the
-// answer is out.
+// intake is what a request brings: pictures and parameters. Close it when
+// nobody looks at the pictures any more.
 type intake struct {
 	params
 	*arena
@@ -116,11 +116,15 @@ func pictureTooLarge(limit int64) *problem.Problem {
 }
 
 func (in *intake) read(d *door, x *exchange, r *http.Request, kind, boundary string, limit int64) error {
-	length := r.ContentLength
-	if length < 0 {
-		length = min(step, limit)
+	if err := in.fits(r.Context(), r.ContentLength); err != nil {
+		return err
 	}
-	if err := in.reserve(r.Context(), length); err != nil {
+	// A declared length is only a word: a large body gets its memory as it comes.
+	length := min(step, limit)
+	if r.ContentLength >= 0 {
+		length = min(step, r.ContentLength)
+	}
+	if err := in.reserve(r.Context(), length, 0); err != nil {
 		return err
 	}
 	in.body = d.newBody(x, r, limit)

@@ -44,8 +44,8 @@ type Limits struct {
 	Pictures int   // 64 in one request
 
 	// A body must arrive at LeastRate (16 KB/s) and whole within BodyTime
-	// (2 min), after a Grace (10 s) at its beginning: a declared length is
-	// memory that others wait for.
+	// (2 min), after a Grace (10 s) at its beginning: its bytes are memory that
+	// others wait for. An answer must be taken at LeastRate, after a Grace.
 	LeastRate int64
 	BodyTime  time.Duration
 	Grace     time.Duration

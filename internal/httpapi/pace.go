@@ -26,7 +26,11 @@ type body struct {
 	read        int64
 	length      int64 // declared; -1 is unknown
 	ended       bool  // EOF was seen
+	silent      bool  // a large body of which nothing has come
 }
+
+// silence is how long a large body may keep us waiting for its first bytes.
+const silence = 3 * time.Second
 
 // newBody begins to read. limit bounds the whole body.
 func (d *door) newBody(x *exchange, r *http.Request, limit int64) *body {
@@ -41,6 +45,7 @@ func (d *door) newBody(x *exchange, r *http.Request, limit int64) *body {
 	}
 	// A declared length is reserved, so it must come in BodyTime as a whole.
 	b.rate = max(b.rate, int64(float64(b.length)/d.Limits.BodyTime.Seconds()))
+	b.silent = b.length > step
 	b.began = time.Now()
 	b.move(b.began)
 	x.body = b
@@ -58,7 +63,8 @@ func (b *body) Read(p []byte) (int, error) {
 		return n, err
 	}
 	// Moving a deadline costs more than a small read: once a second is enough.
-	if now := time.Now(); now.Sub(b.moved) >= time.Second {
+	if now := time.Now(); now.Sub(b.moved) >= time.Second || b.silent {
+		b.silent = false
 		b.move(now)
 	}
 	return n, nil
@@ -67,8 +73,12 @@ func (b *body) Read(p []byte) (int, error) {
 func (b *body) move(now time.Time) {
 	earned := time.Duration(float64(b.read) / float64(b.rate) * float64(time.Second))
 	b.moved = now
+	grace := b.limits.Grace
+	if b.silent {
+		grace = min(grace, silence)
+	}
 	// What cannot set deadlines (a recorder in a test) has no slow sender.
-	_ = b.setDeadline(b.began.Add(b.limits.Grace + min(earned, b.limits.BodyTime)))
+	_ = b.setDeadline(b.began.Add(grace + min(earned, b.limits.BodyTime)))
 }
 
 // pause forgives the sender the time since then.
@@ -87,6 +97,15 @@ func (b *body) end() {
 		b.ended = true
 		_ = b.setDeadline(time.Time{})
 	}
+}
+
+// due is how many declared bytes are still to come, -1 when that is unknown,
+// and how many have come.
+func (b *body) due() (due, read int64) {
+	if b.length < 0 {
+		return -1, b.read
+	}
+	return max(b.length-b.read, 0), b.read
 }
 
 // problem says why reading failed.

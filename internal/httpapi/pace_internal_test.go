@@ -32,6 +32,9 @@ type clocked struct {
 
 func (c *clocked) SetReadDeadline(t time.Time) error { c.deadline = t; return nil }
 
+// SetWriteDeadline is looked at in tests that do not read.
+func (c *clocked) SetWriteDeadline(t time.Time) error { c.deadline = t; return nil }
+
 // late tells after how many seconds a sender of rate bytes a second is cut off;
 // 0: never.
 func late(t *testing.T, limits Limits, declared int64, rate, total int) (seconds float64) {
@@ -96,4 +99,37 @@ func TestTimeThatTheServerTookIsForgiven(t *testing.T) {
 			t.Errorf("the deadline moved by %v while the server waited 3s for the budget", got)
 		}
 	})
+}
+
+func TestALargeBodyMustBeginSoon(t *testing.T) {
+	for declared, want := range map[int64]time.Duration{1e4: 10 * time.Second, -1: 10 * time.Second, 1e8: 3 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			w := &clocked{}
+			d := &door{Options: Options{Limits: Limits{}.withDefaults()}}
+			b := d.newBody(&exchange{ResponseWriter: w}, &http.Request{Body: &drip{1, 2}, ContentLength: declared}, 1<<40)
+			began := time.Now()
+			if got := w.deadline.Sub(began); got != want {
+				t.Errorf("%d bytes declared: cut off after %v of silence, want %v", declared, got, want)
+			}
+			if _, err := b.Read(make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
+			if got := w.deadline.Sub(began); got < 10*time.Second {
+				t.Errorf("%d bytes declared: cut off after %v although it has begun", declared, got)
+			}
+		})
+	}
+}
+
+func TestAnAnswerMustBeTakenAtALeastRate(t *testing.T) {
+	limits := Limits{}.withDefaults()
+	for size, want := range map[int]time.Duration{0: 10 * time.Second, 16_000: 11 * time.Second, 1_600_000: 110 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			w := &clocked{}
+			(&exchange{ResponseWriter: w, limits: &limits}).hold(size)
+			if got := time.Until(w.deadline); got != want {
+				t.Errorf("%d bytes may take %v, want %v", size, got, want)
+			}
+		})
+	}
 }

@@ -131,7 +131,7 @@ func TestProbes(t *testing.T) {
 	g := newRig(t, options)
 	admin := httpapi.Options{Metrics: prometheus.NewRegistry()}
 	options(&admin)
-	other := httpapi.Health(admin)
+	other := httpapi.Admin(admin, func(*http.Request) error { return nil }, http.NewServeMux())
 	for _, c := range []struct {
 		err    error
 		status int
@@ -158,8 +158,8 @@ func TestProbes(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	other.ServeHTTP(w, httptest.NewRequest("GET", "/v1/models", nil))
-	if w.Code != 404 {
-		t.Errorf("the admin port serves probes alone, got %d", w.Code)
+	if w.Code != 404 || w.Header().Get("Content-Type") != "application/problem+json" || !strings.Contains(w.Body.String(), `"request_id":"`+w.Header().Get("X-Request-Id")) {
+		t.Errorf("the admin port has no models, got %d %s", w.Code, w.Body)
 	}
 }
 

@@ -35,10 +35,13 @@ func (d *door) predictions(x *exchange, r *http.Request) error {
 	return x.document(r, answer)
 }
 
-// run classifies. A single picture's problem is the request's.
+// run classifies. A single picture's problem is the request's. The pictures'
+// memory is given back here, before the answer goes out: a caller who never
+// takes it must not hold what others wait for.
 func (d *door) run(x *exchange, r *http.Request, in *intake) (*predict.Answer, error) {
 	answer, err := d.Predictor.Run(r.Context(), in.request(x.began))
 	in.done = true // not reached in a panic: a thread may still be reading the pictures then
+	in.close()
 	if err != nil {
 		return nil, err
 	}

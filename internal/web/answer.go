@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/goshawk-ai/goshawk/internal/predict"
+	"github.com/goshawk-ai/goshawk/internal/principal"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 )
 
@@ -23,11 +24,20 @@ func (s *Site) Answer(w http.ResponseWriter, r *http.Request, a *predict.Answer)
 // the problem document.
 func (s *Site) Problem(w http.ResponseWriter, r *http.Request, p *problem.Problem) {
 	secure(w.Header())
+	p = named(r, p)
 	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
 		s.writeProblem(w, p)
 		return
 	}
 	s.render(w, r, p.Kind.Status, "failed", map[string]any{"Kind": p.Kind, "Sentence": sentence(p.Detail)})
+}
+
+// named puts the request's id into the problem: with it the log is searched.
+func named(r *http.Request, p *problem.Problem) *problem.Problem {
+	if id := principal.RequestID(r.Context()); id != "" {
+		return p.With("request_id", id)
+	}
+	return p
 }
 
 func (s *Site) writeProblem(w http.ResponseWriter, p *problem.Problem) {
@@ -36,6 +46,7 @@ func (s *Site) writeProblem(w http.ResponseWriter, p *problem.Problem) {
 		body = []byte(`{"type":"/errors/internal","title":"Internal error","status":500}`)
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(p.Kind.Status)
 	_, _ = w.Write(body)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/goshawk-ai/goshawk/internal/predict"
+	"github.com/goshawk-ai/goshawk/internal/principal"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 )
 
@@ -49,5 +50,19 @@ func TestProblemGoesByWhatTheCallerReads(t *testing.T) {
 			t.Errorf("Accept %q: got %d %q, want 413 %q", accept, w.Code, w.Header().Get("Content-Type"), want[0])
 		}
 		wants(t, w.Body.String(), want[1])
+	}
+}
+
+func TestProblemsOfPagesNameTheRequest(t *testing.T) {
+	for _, c := range []struct{ method, path string }{
+		{"GET", "/nope"}, {"GET", "/errors/nope"}, {"GET", "/examples/nope.jpg"}, {"GET", "/static/0/nope.css"}, {"POST", "/docs"},
+	} {
+		r := httptest.NewRequest(c.method, c.path, nil)
+		r = r.WithContext(principal.WithRequestID(r.Context(), "req-7"))
+		w := httptest.NewRecorder()
+		site(t).ServeHTTP(w, r)
+		if w.Code < 400 || w.Header().Get("Content-Type") != "application/problem+json" || !strings.Contains(w.Body.String(), `"request_id":"req-7"`) {
+			t.Errorf("%s %s: %d %s; the id finds the request in the log", c.method, c.path, w.Code, w.Body)
+		}
 	}
 }

@@ -37,16 +37,16 @@ func newAssets() *assets {
 // url is what a template calls for the address of one file.
 func (a *assets) url(name string) string { return "/static/" + a.hash + "/" + name }
 
-func (a *assets) serve(w http.ResponseWriter, r *http.Request) {
+func (s *Site) static(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
-	data, ok := a.files[name]
+	data, ok := s.assets.files[name]
 	if !ok {
-		http.NotFound(w, r)
+		s.elsewhere(w, r)
 		return
 	}
 	// A page of the release before may still ask with its old digest: it gets
 	// the file, but nobody keeps it under the wrong name.
-	if r.PathValue("hash") == a.hash {
+	if r.PathValue("hash") == s.assets.hash {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	} else {
 		w.Header().Set("Cache-Control", "no-store")

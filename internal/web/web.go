@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io/fs"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
@@ -54,7 +55,7 @@ func New(o Options) *Site {
 	s.mux.HandleFunc("GET /errors", s.errorsPage)
 	s.mux.HandleFunc("GET /errors/{slug}", s.errorPage)
 	s.mux.HandleFunc("GET /examples/{name}", s.example)
-	s.mux.HandleFunc("GET /static/{hash}/{name}", s.assets.serve)
+	s.mux.HandleFunc("GET /static/{hash}/{name}", s.static)
 	s.mux.HandleFunc("GET /favicon.svg", s.assets.favicon)
 	s.mux.HandleFunc("GET /favicon.ico", s.assets.favicon)
 	s.mux.HandleFunc("/", s.elsewhere)
@@ -89,11 +90,13 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, name s
 		Version: s.options.Version, Base: base(r), Path: r.URL.Path, Page: data,
 	})
 	if err != nil {
-		s.writeProblem(w, problem.Internal.New("the page could not be drawn").Because(err))
+		s.writeProblem(w, named(r, problem.Internal.New("the page could not be drawn").Because(err)))
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-cache")
+	// A refusal is read whole while the rest of its request is still under way.
+	w.Header().Set("Content-Length", strconv.Itoa(page.Len()))
 	w.WriteHeader(status)
 	_, _ = w.Write(page.Bytes())
 }
