@@ -46,7 +46,11 @@ dist: lib
 	@mkdir -p dist
 	@gzip -9nc lib/libonnxruntime.so.* >$(EMBEDDED)
 	@$(BUILD) -tags dist -o $(DIST) ./cmd/goshawk; code=$$?; rm -f $(EMBEDDED); exit $$code
-	@ls -lh $(DIST)
+	@for text in LICENSE ThirdPartyNotices.txt; do \
+		if [ -f lib/$$text ]; then cp -f lib/$$text $(DIST).onnxruntime-$$text; \
+		else echo "goshawk: lib has no $$text of ONNX Runtime to go with the file (rm -r lib, and make dist fetches it with the library)"; fi; \
+	done
+	@ls -lh $(DIST)*
 
 bench: build # wants the test data beside the checkout, or SHARED=DIR
 	go run ./bench -server bin/goshawk -shared "$(SHARED)"

@@ -79,6 +79,12 @@ place() {
 	exit 0
 }
 
+# The licence texts that travel with the library, where the archive has them.
+texts="LICENSE ThirdPartyNotices.txt"
+keep() {
+	[ ! -s "$work/$1" ] || mv -f "$work/$1" "$dest/$1"
+}
+
 # reason gives the last telling line of a log. pip says that there is no such
 # release when it reached no index at all.
 reason() {
@@ -143,6 +149,9 @@ by_pip() {
 	check "$archive" $wheel "the wheel that pip fetched"
 	unzip_one "$archive" "onnxruntime/capi/libonnxruntime.so.$version" "$work/library" >&2 ||
 		fail "the wheel cannot be unpacked: install unzip"
+	for text in $texts; do
+		if unzip_one "$archive" "onnxruntime/$text" "$work/$text" 2>/dev/null; then keep "$text"; fi
+	done
 	place "$work/library" $from_wheel
 }
 
@@ -161,6 +170,9 @@ by_npm() {
 	check "$archive" $npm_archive "the package that npm fetched"
 	tar -xzOf "$archive" "package/bin/napi-v6/linux/$node/libonnxruntime.so.1" >"$work/library" ||
 		fail "the package cannot be unpacked"
+	for text in $texts; do
+		if tar -xzOf "$archive" "package/$text" >"$work/$text" 2>/dev/null; then keep "$text"; fi
+	done
 	place "$work/library" $from_npm
 }
 

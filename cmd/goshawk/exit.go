@@ -36,16 +36,17 @@ func usage(format string, args ...any) error {
 }
 
 // exitCode decides how the process ends. A command that returned nil after a
-// signal (a drained server) is done; one that was cut short is interrupted.
+// signal (a drained server) is done; one that was cut short is interrupted,
+// unless it has said itself how it ended.
 func exitCode(ctx context.Context, err error) int {
 	if err == nil {
 		return exitDone
 	}
-	if _, ok := errors.AsType[stopped](context.Cause(ctx)); ok {
-		return exitInterrupted
-	}
 	if e, ok := errors.AsType[*exitError](err); ok {
 		return e.code
+	}
+	if _, ok := errors.AsType[stopped](context.Cause(ctx)); ok {
+		return exitInterrupted
 	}
 	if errors.Is(err, problem.InvalidRequest) { // the rooms below call it a request; here it is the command line
 		return exitUsage

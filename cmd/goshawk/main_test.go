@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"strings"
 	"syscall"
@@ -79,7 +81,11 @@ func TestWrongUseIsOneSentence(t *testing.T) {
 		{[]string{"serve", "--listen", "0.0.0.0:1"}, `goshawk: listen: refusing to listen on 0.0.0.0:1 without a key: anybody on the network could use it (set auth.keys_file, or listen on 127.0.0.1)`},
 		{[]string{"predict"}, `goshawk: goshawk predict takes at least one file, directory, URL or -, and was given 0 (try goshawk predict --help)`},
 		{[]string{"predict", "-o", "xml", "a"}, `goshawk: invalid argument "xml" for "-o, --output" flag: it is one of table, json, csv (try goshawk predict --help)`},
-		{[]string{"predict", "--threshold", "2", "a"}, `goshawk: --top-k must not be negative and --threshold lies between 0 and 1`},
+		{[]string{"predict", "--threshold", "2", "a"}, `goshawk: --threshold is 2; want a number from 0 to 1`},
+		{[]string{"predict", "--top-k", "0", "a"}, `goshawk: --top-k is 0; want a whole number from 1 to 100000`},
+		{[]string{"predict", "--top-k", "100001", "a"}, `goshawk: --top-k is 100001; want a whole number from 1 to 100000`},
+		{[]string{"completion", "nosuch"}, `goshawk: there is no command "goshawk completion nosuch" (try goshawk completion --help)`},
+		{[]string{"completion", "bash", "now"}, `goshawk: goshawk completion bash takes no arguments, and "now" is one (try goshawk completion bash --help)`},
 		{[]string{"predict", "--server", "here", "a"}, `goshawk: client.server: "here" is no URL (write it as http://127.0.0.1:8080)`},
 		{[]string{"config", "verify", "--config", "none.yaml"}, `goshawk: cannot read the configuration: open none.yaml: no such file or directory`},
 	} {
@@ -141,6 +147,32 @@ func TestExitCodes(t *testing.T) {
 	} {
 		if got := exitCode(c.ctx, c.err); got != c.want {
 			t.Errorf("exitCode(%v) = %d, want %d", c.err, got, c.want)
+		}
+	}
+}
+
+// TestAServerThatCutRequestsOffSaysSo: it was told to stop, and that did not go well.
+func TestAServerThatCutRequestsOffSaysSo(t *testing.T) {
+	b := newBench(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	b.rooms.serve = func(_ context.Context, cfg *config.Config, _ string, _ io.Writer, _ *slog.Logger) error {
+		cancel(stopped{syscall.SIGINT})
+		doors := errors.Join(context.DeadlineExceeded, context.DeadlineExceeded)
+		drain := errors.Join(fmt.Errorf("cut off: %w", doors))
+		return errors.Join(drain, errors.New("the registry cannot be closed"))
+	}
+	code := b.run(ctx, "serve", "--drain-timeout", "1s")
+	want := "goshawk: requests were cut off after 1s (--drain-timeout)\ngoshawk: the registry cannot be closed\n"
+	if code != exitFailed || b.err.String() != want {
+		t.Errorf("code %d, stderr\n%s\nwant 1 and\n%s", code, &b.err, want)
+	}
+}
+
+func TestCompletionScripts(t *testing.T) {
+	b := newBench(t)
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		if code := b.run(t.Context(), "completion", shell); code != exitDone || !strings.Contains(b.out.String(), "goshawk") {
+			t.Errorf("completion %s: code %d, %d bytes on stdout, %s", shell, code, b.out.Len(), &b.err)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/config"
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 	"github.com/goshawk-ai/goshawk/internal/model"
+	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/registry"
 )
 
@@ -76,7 +77,9 @@ unless --no-alias.`,
 	cmd.Flags().StringVar(&q.Import.License, "license", "", "licence of the model, where no package says it")
 	cmd.Flags().StringVar(&q.Import.Labels, "labels", "", "file with one label a line, for a bare .onnx file")
 	cmd.Flags().StringVar(&q.Import.Preset, "preset", "", "how pictures are prepared, for a bare .onnx file: imagenet, cifar10, …")
-	cmd.Flags().StringVar((*string)(&q.Import.Layout), "layout", "", "NCHW or NHWC, for a bare .onnx file that does not say")
+	cmd.Flags().Var(&oneOf[picture.Layout]{&q.Import.Layout, []picture.Layout{picture.NCHW, picture.NHWC}}, "layout", "where the channels are, for a bare .onnx file that does not say")
+	cmd.Flags().Var(&oneOf[model.Kind]{&q.Import.Kind, []model.Kind{model.KindModel, model.KindTensor}}, "kind",
+		"what the model is: model classifies pictures; tensor, for all else, comes with a later release (default: what its package says, else model)")
 	cmd.Flags().StringVar(&q.SHA256, "sha256", "", "digest that the download must have, 64 hex digits")
 	cmd.Flags().BoolVar(&q.NoAlias, "no-alias", false, "leave the name meaning the version that it means now")
 	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {

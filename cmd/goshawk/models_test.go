@@ -7,6 +7,7 @@ import (
 	"testing/fstest"
 
 	"github.com/goshawk-ai/goshawk/internal/config"
+	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/registry"
 )
 
@@ -77,11 +78,25 @@ func TestModelsRefusals(t *testing.T) {
 		{[]string{"add", "a", "--sha256", "00"}, exitUsage, "--sha256 belongs to an https:// address"},
 		{[]string{"add", "https://example.org/a"}, exitUsage, "needs --sha256"},
 		{[]string{"add", "nowhere.onnx"}, exitFailed, "nowhere.onnx"},
+		{[]string{"add", "m.onnx", "--kind", "tensor"}, exitFailed, "goshawk: models of kind Tensor take no pictures and are served over /v2, which comes with a later release"},
+		{[]string{"add", "m.onnx", "--kind", "photo"}, exitUsage, "it is one of model, tensor"},
+		{[]string{"add", "m.onnx", "--layout", "chwn"}, exitUsage, "it is one of nchw, nhwc"},
 		{[]string{"add"}, exitUsage, "takes one path or URL, and was given 0"},
 	} {
 		code := b.run(t.Context(), append([]string{"models"}, c.args...)...)
 		if code != c.code || !strings.Contains(b.err.String(), c.want) || strings.Count(b.err.String(), "\n") != 1 {
 			t.Errorf("%q: code %d, %q; want %d and one line with %q", c.args, code, &b.err, c.code, c.want)
+		}
+	}
+}
+
+func TestAWordIsTakenInCapitalsOrNot(t *testing.T) {
+	var layout picture.Layout
+	f := &oneOf[picture.Layout]{&layout, []picture.Layout{picture.NCHW, picture.NHWC}}
+	for _, word := range []string{"nhwc", "NHWC", "Nhwc"} {
+		layout = ""
+		if err := f.Set(word); err != nil || layout != picture.NHWC {
+			t.Errorf("%q gives %q, %v; want NHWC", word, layout, err)
 		}
 	}
 }

@@ -38,6 +38,33 @@ func (f *format) Set(s string) error {
 // aligned says whether a table is for eyes. On a pipe its rows are for cut and awk.
 func (f *format) aligned(c *console) bool { return f.value == "table" || c.outTerminal }
 
+// oneOf is a flag with a few allowed words, in capitals or not.
+type oneOf[T ~string] struct {
+	to      *T
+	allowed []T
+}
+
+func (o *oneOf[T]) String() string { return "" }
+func (o *oneOf[T]) Type() string   { return strings.Join(o.words(), "|") }
+
+func (o *oneOf[T]) Set(s string) error {
+	for _, word := range o.allowed {
+		if strings.EqualFold(s, string(word)) {
+			*o.to = word
+			return nil
+		}
+	}
+	return fmt.Errorf("it is one of %s", strings.Join(o.words(), ", "))
+}
+
+func (o *oneOf[T]) words() []string {
+	words := make([]string, len(o.allowed))
+	for i, word := range o.allowed {
+		words[i] = strings.ToLower(string(word))
+	}
+	return words
+}
+
 // writeTable writes rows under their heads: in columns for eyes, with tabs and
 // without heads for programs.
 func writeTable(c *console, f *format, heads []string, rows [][]string) error {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +23,8 @@ type predictor interface {
 
 // localFunc loads what is needed to classify in this process.
 type localFunc func(ctx context.Context, cfg *config.Config) (predictor, error)
+
+const maxTopK = 100_000 // as the API has it
 
 type predictOptions struct {
 	topK      int
@@ -54,8 +58,11 @@ index, probability and error.
 	cmd.Flags().Float64Var(&o.threshold, "threshold", 0, "leave out labels less probable than this")
 	cmd.Flags().BoolVar(&o.quiet, "quiet", false, "no progress bar, no summary")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if o.topK < 0 || math.IsNaN(o.threshold) || o.threshold < 0 || o.threshold > 1 {
-			return usage("--top-k must not be negative and --threshold lies between 0 and 1")
+		if cmd.Flags().Changed("top-k") && (o.topK < 1 || o.topK > maxTopK) {
+			return usage("--top-k is %d; want a whole number from 1 to %d", o.topK, maxTopK)
+		}
+		if math.IsNaN(o.threshold) || o.threshold < 0 || o.threshold > 1 {
+			return usage("--threshold is %v; want a number from 0 to 1", o.threshold)
 		}
 		cfg, err := checked(load, config.Predict)
 		if err != nil {
@@ -76,7 +83,7 @@ func runPredict(ctx context.Context, c *console, h rooms, cfg *config.Config, o 
 		fmt.Fprintf(c.err, "goshawk: left out %s that we don't read as pictures\n", countOf(found.leftOut, "file"))
 	}
 	if len(found.sources) == 0 {
-		return fmt.Errorf("found no pictures in %q", args)
+		return fmt.Errorf("found no pictures in %s", quoteAll(args))
 	}
 	engine, lanes, err := choosePredictor(ctx, h, cfg)
 	if err != nil {
@@ -111,6 +118,20 @@ func request(cfg *config.Config, o predictOptions) predict.Request {
 		r.Model = ""
 	}
 	return r
+}
+
+// quoteAll names the first few of a command line's arguments.
+func quoteAll(args []string) string {
+	const most = 3
+	var list []string
+	for _, a := range args[:min(len(args), most)] {
+		list = append(list, strconv.Quote(a))
+	}
+	text := strings.Join(list, ", ")
+	if more := len(args) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 func countOf(n int, thing string) string {

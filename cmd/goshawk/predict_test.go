@@ -95,7 +95,13 @@ func TestPredictMissingFiles(t *testing.T) {
 	code := b.run(t.Context(), "predict", "none.jpg")
 	expect(t, b, code, exitFailed, "", "goshawk: cannot read \"none.jpg\": no such file or directory\n")
 	code = b.run(t.Context(), "predict", "notes")
-	expect(t, b, code, exitFailed, "", "goshawk: left out 1 file that we don't read as pictures\ngoshawk: found no pictures in [\"notes\"]\n")
+	expect(t, b, code, exitFailed, "", "goshawk: left out 1 file that we don't read as pictures\ngoshawk: found no pictures in \"notes\"\n")
+}
+
+func TestManyArgumentsAreNotAllNamed(t *testing.T) {
+	if got, want := quoteAll([]string{"a", "b c", "d", "e", "f"}), `"a", "b c", "d" and 2 more`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }
 
 func TestPredictDirectoryTakesPicturesByContent(t *testing.T) {

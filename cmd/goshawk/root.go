@@ -40,11 +40,29 @@ come out. Two models are inside; more are added as packages.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%w (try %s --help)", err, cmd.CommandPath())
 	})
+	root.SetOut(c.out) // before the completion commands, which keep where they write
 	root.AddCommand(
 		newServe(c, h), newPredict(c, h), newModels(c, h), newConfig(c), newVersion(c, h), newLicenses(c),
 		newMan(), newReference(), newCheckModel(c, h),
 	)
+	completions(root)
 	return root
+}
+
+// completions makes cobra's own commands refuse what they do not know, as the
+// others do.
+func completions(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "completion" {
+			continue
+		}
+		cmd.Args = noArguments
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		for _, shell := range cmd.Commands() {
+			shell.Args = noArguments
+		}
+	}
 }
 
 // settings gives a command the flags of its options. The function that it

@@ -118,7 +118,18 @@ func (r *fileReader) entry(k, v *yaml.Node, prefix string) error {
 	case isGroup(r.table, key):
 		return r.errorf(v.Line, "%s is a group of settings and takes no value of its own", key)
 	}
-	return r.errorf(k.Line, "there is no setting %s%s", quote(key), didYouMean(key, keysOf(r.table)))
+	return r.errorf(k.Line, "there is no setting %s%s", quote(key), r.nearest(key, v))
+}
+
+// nearest is what an unknown key may have meant. What holds settings, or nothing,
+// was meant as a group.
+func (r *fileReader) nearest(key string, v *yaml.Node) string {
+	if v.Kind == yaml.MappingNode || v.Tag == "!!null" {
+		if hint := didYouMean(key, groupsOf(r.table)); hint != "" {
+			return hint
+		}
+	}
+	return didYouMean(key, keysOf(r.table))
 }
 
 func (r *fileReader) value(o Option, v *yaml.Node) error {

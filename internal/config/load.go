@@ -187,3 +187,13 @@ func keysOf(table []Option) []string {
 	}
 	return keys
 }
+
+func groupsOf(table []Option) []string {
+	var groups []string
+	for _, o := range table {
+		if group, _, ok := strings.Cut(o.Key, "."); ok && !slices.Contains(groups, group) {
+			groups = append(groups, group)
+		}
+	}
+	return groups
+}

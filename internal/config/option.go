@@ -142,7 +142,7 @@ func Options() []Option {
 		},
 		{
 			Key: "request_timeout", Default: "30s", Scope: Serve,
-			Help:  "longest time for one request, from its first byte to the answer",
+			Help:  "longest time for the pictures of one request, once its body was read",
 			field: func(c *Config) Value { return &duration{&c.RequestTimeout} },
 		},
 		{

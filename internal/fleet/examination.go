@@ -66,7 +66,7 @@ func (x *examination) noise(ctx context.Context) error {
 		return err
 	}
 	if !slices.Equal(again[0], x.scores[0]) {
-		x.warn("two runs of the same picture differ by up to %g: answers are not repeatable", difference(again[0], x.scores[0]))
+		x.warn("two runs of the same picture differ by up to %.4g: answers are not repeatable", difference(again[0], x.scores[0]))
 	}
 	x.report.RunMS = ms(quickest)
 	return nil
@@ -122,7 +122,7 @@ func (x *examination) batch(ctx context.Context) error {
 	}
 	for i, row := range both {
 		if d := difference(row, x.scores[i]); !(d <= 1e-4*largest(x.scores[i])+1e-6) {
-			return one("in a run of two, the scores of one differ by %g from those it gets alone", d)
+			return one("in a run of two, the scores of one differ by %.4g from those it gets alone", d)
 		}
 	}
 	return nil

@@ -35,7 +35,7 @@ type binder struct {
 }
 
 // notAPictureModel ends refusals of models that may be good for something else.
-const notAPictureModel = "; a model that takes no pictures is added with --kind tensor"
+const notAPictureModel = "; models that take no pictures are of another kind (--kind tensor), served over /v2, which this release does not have yet"
 
 // pick finds a tensor by its name.
 func pick(specs []tensor.Spec, name, field, what string) (*tensor.Spec, error) {

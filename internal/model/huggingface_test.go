@@ -158,6 +158,7 @@ func TestSettingsThatCannotBeKeptAreRefusedByName(t *testing.T) {
 		{`{"image_processor_type": "DonutImageProcessor"}`, file + `: the image processor "Donut" is not known; write a goshawk.yaml that says how pictures are prepared`},
 		{`{"resample": 4}`, file + ": resample 4 (box) is not supported; 0 nearest, 1 lanczos, 2 bilinear and 3 bicubic are"},
 		{`{"resample": 5}`, file + ": resample 5 (hamming) is not supported; 0 nearest, 1 lanczos, 2 bilinear and 3 bicubic are"},
+		{`{"resample": 9}`, file + ": resample 9 is not supported; 0 nearest, 1 lanczos, 2 bilinear and 3 bicubic are"},
 		{`{"resample": 2.5}`, file + ": resample must be a whole number, not 2.5"},
 		{`{"do_resize": false}`, file + ": do_resize is false: pictures of any size would reach the model as they are"},
 		{`{"do_resize": "yes"}`, file + `: do_resize must be true or false, not "yes"`},
@@ -193,7 +194,7 @@ func TestExportsThatAreNoneOfOursAreRefused(t *testing.T) {
 		o      model.ImportOptions
 		want   string
 	}{
-		{"no classifier", func(f map[string]string) { f["config.json"] = `{"architectures": ["ViTModel"]}` }, model.ImportOptions{}, `config.json: the export is a "ViTModel", no image classifier; a model that takes no pictures is added with --kind tensor`},
+		{"no classifier", func(f map[string]string) { f["config.json"] = `{"architectures": ["ViTModel"]}` }, model.ImportOptions{}, `config.json: the export is a "ViTModel", no image classifier; models that take no pictures are of another kind (--kind tensor), served over /v2, which this release does not have yet`},
 		{"no ONNX", func(f map[string]string) { delete(f, "onnx/model.onnx"); delete(f, "onnx/model_quantized.onnx") }, model.ImportOptions{}, "the export has a config.json and no ONNX model; export it with onnx/model.onnx"},
 		{"several", func(f map[string]string) { delete(f, "onnx/model.onnx"); f["onnx/model_fp16.onnx"] = "x" }, model.ImportOptions{}, `the export has no model.onnx and several others: "onnx/model_fp16.onnx", "onnx/model_quantized.onnx"; give one of them alone`},
 		{"no config", func(f map[string]string) { delete(f, "config.json") }, model.ImportOptions{}, `"vit-base" holds a PyTorch model; export it to ONNX`},

@@ -125,7 +125,8 @@ func (s *settings) resize(out *Preprocess, p processor) {
 	code := int(s.number0("resample", p.resample))
 	filter, known := resamples[code]
 	if !known {
-		s.fail("resample %d (%s) is not supported; 0 nearest, 1 lanczos, 2 bilinear and 3 bicubic are", code, map[int]string{4: "box", 5: "hamming"}[code])
+		called := map[int]string{4: " (box)", 5: " (hamming)"}[code] // Pillow has no others
+		s.fail("resample %d%s is not supported; 0 nearest, 1 lanczos, 2 bilinear and 3 bicubic are", code, called)
 		return
 	}
 	if !s.boolean("do_resize", true) {

@@ -102,8 +102,9 @@ type job struct {
 }
 
 // Decode makes the pixels of the picture that info was made of. It reuses
-// img.Pix when that is large enough. Damage is problem.PictureDamaged; a
-// cancelled ctx ends the work at the next row (with libjpeg-turbo and WebP's
+// img.Pix when that is large enough; where it fails the image is empty, so that
+// nobody sees the picture that was there before. Damage is
+// problem.PictureDamaged; a cancelled ctx ends the work at the next row (with libjpeg-turbo and WebP's
 // lossy pictures: before it begins).
 func (d *Decoder) Decode(ctx context.Context, data []byte, info Info, plan Plan, img *Image) (err error) {
 	if info.header.detail == nil || !slices.Contains(d.scales(info), plan.Scale) {
@@ -125,6 +126,9 @@ func (d *Decoder) Decode(ctx context.Context, data []byte, info Info, plan Plan,
 		// its picture, not the process.
 		if r := recover(); r != nil {
 			err = damaged("the %s cannot be decoded", info.Format.title()).Because(fmt.Errorf("decoder panicked: %v\n%s", r, debug.Stack()))
+		}
+		if err != nil {
+			*img = Image{Pix: img.Pix[:0]}
 		}
 	}()
 	return info.header.detail.decode(j)

@@ -93,6 +93,11 @@ func checkAttempt(t testing.TB, d *Decoder, data []byte, lim Limits) {
 		if err == nil && (len(img.Pix) != img.Width*img.Height*img.Channels || img.Width != p.Width || img.Height != p.Height || int64(cap(img.Pix)) > p.Bytes) {
 			t.Fatalf("%d bytes for %d x %d x %d, planned %+v", len(img.Pix), img.Width, img.Height, img.Channels, p)
 		}
+		if err == nil {
+			wantNothingStale(t, d, data, info, p, img)
+		} else if len(img.Pix) != 0 {
+			t.Fatalf("after %q there are still %d bytes of some picture", err, len(img.Pix))
+		}
 	}
 	if err == nil {
 		return

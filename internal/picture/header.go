@@ -15,7 +15,7 @@ type detail interface {
 	// cost is what decoding allocates beside the Image's own pixels.
 	cost(d *Decoder, info Info, scale int) int64
 	// decode writes img.Pix, which has the right length and holds another
-	// picture's pixels.
+	// picture's pixels. When it returns nil it has written every byte.
 	decode(j *job) error
 }
 

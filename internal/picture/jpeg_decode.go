@@ -67,7 +67,8 @@ func (h *jpegHeader) decode(j *job) error {
 
 // decodeTurbo takes whatever libjpeg made whole. It warns of damage inside the
 // data, where it goes on with grey, as every viewer does; data that ends too
-// early was refused by Inspect.
+// early was refused by Inspect. After anything but a warning the pixels may be
+// those of the picture before, whoever sent it.
 func (h *jpegHeader) decodeTurbo(j *job) error {
 	format := turbo.RGB
 	switch len(h.components) {

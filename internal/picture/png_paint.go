@@ -62,7 +62,7 @@ func (p *pngPainter) paint(dst, src []byte, x, dx, w int) {
 	switch {
 	case p.h.color == pngPalette || p.h.color == pngGray && p.h.depth <= 8:
 		p.paintTable(dst, src, step, w)
-	case p.h.apple && p.h.depth == 8:
+	case p.h.apple && p.h.depth == 8 && p.h.color != pngGrayAlpha:
 		p.paintApple(dst, src, step, w)
 	case p.h.depth == 8 && !p.keyed() && p.h.color != pngGrayAlpha:
 		p.paintBytes(dst, src, step, w)
@@ -136,13 +136,13 @@ func (p *pngPainter) paintApple(dst, src []byte, step, w int) {
 	n := p.h.samples()
 	for i := range w {
 		s, o := src[i*n:][:n], dst[i*step:][:p.channels]
-		if n < 3 {
-			continue
-		}
 		o[0], o[1], o[2] = s[2], s[1], s[0]
-		if n == 4 {
+		switch {
+		case n == 4:
 			o[3] = s[3]
 			unpremultiply(o)
+		case p.channels == 4:
+			o[3] = p.alphaOf(o, 1)
 		}
 	}
 }

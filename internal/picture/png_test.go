@@ -330,16 +330,34 @@ func TestPNGOrientation(t *testing.T) {
 	}
 }
 
-// Apple's variant: raw deflate, blue first, premultiplied.
-func TestPNGApple(t *testing.T) {
-	f := pngFile{w: 1, h: 1, depth: 8, color: pngRGBA, before: [][]byte{pngChunk("CgBI", []byte{0x50, 0, 0x20, 2})}}
-	f.sample = func(_, _, c int) uint16 { return []uint16{10, 50, 100, 128}[c] }
+// appled makes Apple's variant of a PNG: raw deflate.
+func appled(f pngFile) []byte {
+	f.before = [][]byte{pngChunk("CgBI", []byte{0x50, 0, 0x20, 2})}
 	whole := f.encode()
 	at := bytes.Index(whole, []byte("IDAT"))
 	n := int(binary.BigEndian.Uint32(whole[at-4:]))
 	raw := whole[at+4+2 : at+4+n-4]
-	data := append(append(bytes.Clone(whole[:at-4]), pngChunk("IDAT", raw)...), pngChunk("IEND", nil)...)
-	if got, want := mustDecode(t, newDecoder(t, "go"), data, 1).at(0, 0), (color.NRGBA{199, 100, 20, 128}); got != want {
-		t.Errorf("got %v, want %v", got, want)
+	return append(append(bytes.Clone(whole[:at-4]), pngChunk("IDAT", raw)...), pngChunk("IEND", nil)...)
+}
+
+// Blue comes first, and colors are premultiplied. What Apple's program leaves
+// as it is has to come out as well.
+func TestPNGApple(t *testing.T) {
+	for name, c := range map[string]struct {
+		color  int
+		sample []uint16
+		trns   []byte
+		want   color.NRGBA
+	}{
+		"RGBA":              {pngRGBA, []uint16{10, 50, 100, 128}, nil, color.NRGBA{199, 100, 20, 128}},
+		"RGB":               {pngRGB, []uint16{10, 50, 100}, nil, color.NRGBA{100, 50, 10, 255}},
+		"grey with alpha":   {pngGrayAlpha, []uint16{70, 128}, nil, color.NRGBA{70, 70, 70, 128}},
+		"RGB, keyed":        {pngRGB, []uint16{10, 50, 100}, []byte{0, 100, 0, 50, 0, 10}, color.NRGBA{100, 50, 10, 0}},
+		"RGB, keyed, other": {pngRGB, []uint16{10, 50, 100}, []byte{0, 10, 0, 50, 0, 10}, color.NRGBA{100, 50, 10, 255}},
+	} {
+		f := pngFile{w: 1, h: 1, depth: 8, color: c.color, trns: c.trns, sample: func(_, _, i int) uint16 { return c.sample[i] }}
+		if got := mustDecode(t, newDecoder(t, "go"), appled(f), 1).at(0, 0); got != c.want {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
 	}
 }

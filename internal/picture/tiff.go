@@ -138,7 +138,7 @@ func (h *tiffHeader) checkSamples(fields map[int]field) error {
 			h.alpha = int(kind)
 		}
 	}
-	if h.planar && (h.samples == 2 || h.photometric == tiffYCbCr) {
+	if h.planar && h.samples > 1 && (h.samples == 2 || h.photometric == tiffYCbCr || needed == 1 && h.channels() != 1) {
 		return unsupported("this TIFF stores its %d samples apart, which is not read here for such colors", h.samples)
 	}
 	if h.samples == 1 {
@@ -175,7 +175,7 @@ func (h *tiffHeader) checkCoding(fields map[int]field) error {
 }
 
 func (h *tiffHeader) checkJPEG(fields map[int]field) error {
-	if h.bits != 8 || h.planar || h.samples != 1 && h.samples != 3 || h.photometric == tiffPalette {
+	if h.bits != 8 || h.planar || h.samples != 1 && h.samples != 3 || h.photometric == tiffPalette || h.samples != h.channels() {
 		return unsupported("this TIFF holds JPEG data with %d bits and %d samples, which is not read here", h.bits, h.samples)
 	}
 	if t, ok := fields[tagJPEGTables]; ok && h.file.held(t, t.count) && t.size() == 1 {

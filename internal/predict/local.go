@@ -50,13 +50,16 @@ func NewLocal(o LocalOptions) *Local {
 	return &Local{o.Catalog, o.Scheduler, o.Budget, o.Decoder, o.Limits, o.Tracer, make([]laneMemory, o.Scheduler.Lanes())}
 }
 
-// large is where a picture's pixels are given back to the system after use
-// instead of being kept for the next one.
-const large = 64e6
+// Pixels above kept are not kept for the lane's next picture, since no budget
+// counts what lies idle; above large they are given back to the system at once.
+const (
+	kept  = 16e6
+	large = 64e6
+)
 
-// Classify implements Engine. The header is read and the memory reserved before
-// the request queues; decoding and inference run on one lane, without a switch
-// of threads between them.
+// Classify implements Engine. The header is read before the request queues;
+// decoding and inference run on one lane, without a switch of threads between
+// them.
 func (l *Local) Classify(ctx context.Context, version string, encoded []byte, raw *Raw) error {
 	raw.Scores, raw.Embedding = raw.Scores[:0], raw.Embedding[:0]
 	raw.Format, raw.Width, raw.Height = "", 0, 0
@@ -75,14 +78,16 @@ func (l *Local) Classify(ctx context.Context, version string, encoded []byte, ra
 	if err := l.decoder.Fits(info, plan); err != nil {
 		return err
 	}
-	if err := l.budget.Acquire(ctx, plan.Bytes); err != nil {
-		return err
-	}
-	defer l.budget.Release(plan.Bytes)
 	key := schedule.Key{Model: m.Version.Digest, Size: uint8(bits.Len64(uint64(plan.Bytes)))}
 	_, queue := l.tracer.Start(ctx, "queue")
 	raw.Queue, err = l.scheduler.Do(ctx, key, func(ctx context.Context, lane int) error {
 		queue.End(nil)
+		// Here and not before the queue: what waits holds no pixels, and under
+		// overload the newest would stand behind the others' reservations.
+		if err := l.budget.Acquire(ctx, plan.Bytes); err != nil {
+			return err
+		}
+		defer l.budget.Release(plan.Bytes)
 		return l.compute(ctx, &l.lanes[lane], m, encoded, info, plan, raw)
 	})
 	return err
@@ -90,11 +95,8 @@ func (l *Local) Classify(ctx context.Context, version string, encoded []byte, ra
 
 // compute is what a lane does: pixels, tensor, scores.
 func (l *Local) compute(ctx context.Context, memory *laneMemory, m *fleet.Model, encoded []byte, info picture.Info, plan picture.Plan, raw *Raw) (err error) {
-	if plan.Bytes > large {
-		defer func() {
-			memory.image.Pix = nil
-			debug.FreeOSMemory()
-		}()
+	if plan.Bytes > kept {
+		defer memory.giveBack(plan.Bytes)
 	}
 	slot, err := m.Slot()
 	if err != nil {
@@ -117,6 +119,13 @@ func (l *Local) compute(ctx context.Context, memory *laneMemory, m *fleet.Model,
 	raw.Scores = append(raw.Scores, slot.Logits...)
 	raw.Embedding = append(raw.Embedding, slot.Embedding...)
 	return nil
+}
+
+func (m *laneMemory) giveBack(size int64) {
+	m.image.Pix = nil
+	if size > large {
+		debug.FreeOSMemory()
+	}
 }
 
 // stage times one step and makes it a span.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -100,7 +102,7 @@ func (p *Predictor) several(ctx context.Context, m *fleet.Model, r *Request, ans
 	for range min(p.Width, len(r.Pictures)) {
 		all.Go(func() {
 			for i := range next {
-				if err := p.one(ctx, m, r, i, answer, sum); err != nil {
+				if err := p.guarded(ctx, m, r, i, answer, sum); err != nil {
 					answer.Results[i].Error = problem.Of(err)
 				}
 			}
@@ -115,6 +117,18 @@ func (p *Predictor) several(ctx context.Context, m *fleet.Model, r *Request, ans
 		return context.Cause(ctx)
 	}
 	return nil
+}
+
+// guarded is one, on a goroutine of ours: a panic there would end the process.
+func (p *Predictor) guarded(ctx context.Context, m *fleet.Model, r *Request, i int, answer *Answer, sum *stages) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			answer.Results[i].Predictions = nil
+			err = problem.Internal.New("something went wrong here; the request id finds it in the log").
+				Because(fmt.Errorf("panic: %v\n%s", cause, debug.Stack()))
+		}
+	}()
+	return p.one(ctx, m, r, i, answer, sum)
 }
 
 // one answers the i-th picture into its place.

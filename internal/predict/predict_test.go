@@ -67,6 +67,8 @@ func (engine) Classify(ctx context.Context, version string, encoded []byte, raw 
 		return problem.PictureDamaged.New("the picture ends early")
 	case string(encoded) == "nan":
 		raw.Scores[1] = float32(math.NaN())
+	case string(encoded) == "panic":
+		panic("boom")
 	case string(encoded) == "wait":
 		<-ctx.Done()
 		return context.Cause(ctx)
@@ -138,13 +140,13 @@ func TestASinglePictureThatFailsIsTheError(t *testing.T) {
 
 func TestOneBadPictureAmongSeveralFailsAlone(t *testing.T) {
 	p, _ := setup(t, time.Minute)
-	list := pictures("cat", "bad", "dog", "nan", "cat", "dog", "cat")
+	list := pictures("cat", "bad", "dog", "nan", "panic", "dog", "cat")
 	list = append(list, predict.Picture{Name: "huge", Err: problem.PictureTooLarge.New("too large")})
 	a, err := p.Run(context.Background(), predict.Request{Pictures: list, TopK: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"cat", "picture-damaged", "dog", "internal", "cat", "dog", "cat", "picture-too-large"}
+	want := []string{"cat", "picture-damaged", "dog", "internal", "internal", "dog", "cat", "picture-too-large"}
 	for i, r := range a.Results {
 		got := ""
 		switch {

@@ -117,18 +117,24 @@ func (r *Registry) Alias(ref, alias string) (fleet.Version, error) {
 // before.
 func (r *Registry) Rollback(name, alias string) (fleet.Version, error) {
 	return r.pointed(func(s *state) (*modelRecord, string, string, error) {
-		m, _, err := s.resolve(name + "@" + alias)
-		if err != nil {
-			return nil, "", "", err
-		}
-		a := m.alias(alias)
-		for _, old := range slices.Backward(a.History) {
-			if old.Digest != a.Digest && m.version(old.Digest) != nil {
-				return m, alias, old.Digest, nil
-			}
-		}
-		return nil, "", "", problem.InvalidRequest.New("the alias %s@%s has pointed to no other version that is still here", m.Name, alias)
+		m, digest, err := s.before(name, alias)
+		return m, alias, digest, err
 	})
+}
+
+// before is the version that an alias pointed to before the present one.
+func (s *state) before(name, alias string) (*modelRecord, string, error) {
+	m, _, err := s.resolve(name + "@" + alias)
+	if err != nil {
+		return nil, "", err
+	}
+	a := m.alias(alias)
+	for _, old := range slices.Backward(a.History) {
+		if old.Digest != a.Digest && m.version(old.Digest) != nil {
+			return m, old.Digest, nil
+		}
+	}
+	return nil, "", problem.InvalidRequest.New("the alias %s@%s has pointed to no other version that is still here", m.Name, alias)
 }
 
 func (r *Registry) pointed(choose func(*state) (m *modelRecord, alias, digest string, err error)) (fleet.Version, error) {

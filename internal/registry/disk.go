@@ -148,6 +148,9 @@ func storage(dir string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return problem.StorageFull.New("the disk under %s is full; nothing was changed", dir).Because(err)
 	}
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return unusable(dir, err)
+	}
 	if err != nil {
 		return fmt.Errorf("write to the data directory %s: %w", dir, err)
 	}

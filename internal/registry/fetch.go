@@ -194,6 +194,7 @@ func (t *transfer) exchange(ctx context.Context, watch *time.Timer) error {
 		return err
 	}
 	q.Header.Set("User-Agent", "goshawk")
+	q.Header.Set("Accept-Encoding", "identity") // the digest is of the file, and so is the length
 	if t.done > 0 {
 		q.Header.Set("Range", fmt.Sprintf("bytes=%d-", t.done))
 		q.Header.Set("If-Range", t.tag)
@@ -255,9 +256,9 @@ func (t *transfer) restart() error {
 	return err
 }
 
-func (t *transfer) read(body io.Reader, watch *time.Timer) error {
+func (t *transfer) read(body io.Reader, watch *time.Timer) (failed error) {
 	defer func() {
-		if t.tag == "" && t.size != t.done { // it cannot be taken up safely
+		if failed != nil && t.tag == "" { // it cannot be taken up safely
 			_ = t.restart()
 		}
 	}()

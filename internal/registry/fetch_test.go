@@ -165,6 +165,46 @@ func TestWithoutATagNothingIsJoined(t *testing.T) {
 	}
 }
 
+// An answer that is made while it is sent has no length, and many have no tag.
+func TestAnAnswerWithoutLengthAndTagIsWhole(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, story)
+	s.first = append(s.first, func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Header.Get("Accept-Encoding") != "identity" {
+			t.Errorf("Accept-Encoding is %q, want identity: the digest is of the file as it lies there", r.Header.Get("Accept-Encoding"))
+		}
+		_ = http.NewResponseController(w).Flush()
+		_, _ = w.Write(s.body)
+		return true
+	})
+	path, err := s.fetcher().Fetch(t.Context(), s.URL+"/m", s.digest(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := os.ReadFile(path); string(text) != story {
+		t.Errorf("got %q, want all of it", text)
+	}
+}
+
+// One that breaks off is begun anew, since nothing says that the rest belongs to it.
+func TestAnAnswerWithoutLengthAndTagThatBreaksBeginsAnew(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, story)
+	s.etag = ""
+	s.first = append(s.first, func(w http.ResponseWriter, _ *http.Request) bool {
+		_, _ = w.Write(s.body[:10])
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	path, err := s.fetcher().Fetch(t.Context(), s.URL+"/m", s.digest(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := os.ReadFile(path); string(text) != story {
+		t.Errorf("got %q, want the story once", text)
+	}
+}
+
 func TestWhatFetchRefuses(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, story)

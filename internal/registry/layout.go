@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // The data directory:
@@ -34,7 +35,7 @@ var ChecksDir = filepath.Join("cache", "checks")
 // prepare makes the data directory, or makes sure that it is one.
 func prepare(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the data directory: %w", err)
+		return unusable(dir, err)
 	}
 	if err := checkFormat(dir); err != nil {
 		return err
@@ -57,7 +58,7 @@ func checkFormat(dir string) error {
 		return storage(dir, (&disk{}).replace(path, []byte(formatText), 0o644))
 	}
 	if err != nil {
-		return fmt.Errorf("read the data directory: %w", err)
+		return unusable(dir, err)
 	}
 	if string(text) != formatText {
 		return fmt.Errorf("the data directory %s has the format %q, and this program knows %q: use the release that wrote it, or another directory",
@@ -71,7 +72,7 @@ func checkFormat(dir string) error {
 func refuseForeign(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("read the data directory: %w", err)
+		return unusable(dir, err)
 	}
 	for _, e := range entries {
 		switch name := e.Name(); {
@@ -83,6 +84,15 @@ func refuseForeign(dir string) error {
 		}
 	}
 	return nil
+}
+
+// unusable says that nothing can be kept in the data directory. Which of its
+// files was refused helps nobody who has to choose another place.
+func unusable(dir string, err error) error {
+	if no, ok := errors.AsType[syscall.Errno](err); ok {
+		err = no
+	}
+	return fmt.Errorf("cannot use the data directory %q: %w (choose another with --data)", quoted(dir), err)
 }
 
 func packagePath(dir, digest string) string {

@@ -31,7 +31,7 @@ func (e *LockedError) Error() string {
 func takeLock(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock the data directory: %w", err)
+		return nil, unusable(dir, err)
 	}
 	if err := flock(f); err != nil {
 		owner, _ := io.ReadAll(io.LimitReader(f, 32))
@@ -40,7 +40,7 @@ func takeLock(dir string) (*os.File, error) {
 			pid, _ := strconv.Atoi(strings.TrimSpace(string(owner)))
 			return nil, &LockedError{Dir: dir, PID: pid}
 		}
-		return nil, fmt.Errorf("lock the data directory: %w", err)
+		return nil, unusable(dir, err)
 	}
 	// For people only: what holds the directory is the lock, not the number.
 	if f.Truncate(0) == nil {

@@ -116,7 +116,7 @@ func readState(path string) (*state, error) {
 		return &state{Format: stateFormat}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the registry: %w", err)
+		return nil, unusable(filepath.Dir(path), err)
 	}
 	s := new(state)
 	if err := json.Unmarshal(data, s); err != nil {

@@ -2,10 +2,12 @@ package registry
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/goshawk-ai/goshawk/internal/model"
@@ -274,5 +276,22 @@ func TestAChangedPackageIsNotOpened(t *testing.T) {
 	write(t, labels, "a\nb\nd\n")
 	if _, err := r.Open(t.Context(), v.Digest); !errors.Is(err, problem.ModelInvalid) || !strings.Contains(err.Error(), "has changed on disk") {
 		t.Errorf("Open = %v; a changed version must not be served under the old digest", err)
+	}
+}
+
+func TestAnUnusableDirectoryNamesTheNextStep(t *testing.T) {
+	t.Parallel()
+	const want = `cannot use the data directory "/srv/models": permission denied (choose another with --data)`
+	refused := &fs.PathError{Op: "open", Path: "/srv/models/lock", Err: syscall.EACCES}
+	for _, err := range []error{unusable("/srv/models", refused), storage("/srv/models", refused)} {
+		if err.Error() != want || !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("got %v\nwant %s", err, want)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	write(t, file, "no folder")
+	_, err := Open(filepath.Join(file, "data"), nil, Options{})
+	if err == nil || !strings.HasSuffix(err.Error(), `data": not a directory (choose another with --data)`) {
+		t.Errorf("below a file: %v", err)
 	}
 }

@@ -45,6 +45,9 @@ func (c *Client) AddSource(ctx context.Context, q AddRequest, say func(doing str
 	if say == nil {
 		say = func(string) {}
 	}
+	if q.Import.Kind == model.KindTensor { // before anything is fetched
+		return nil, problem.ModelInvalid.New("models of kind Tensor take no pictures and are served over /v2, which comes with a later release; this one adds picture classifiers only")
+	}
 	if err := prepare(c.Dir); err != nil {
 		return nil, err
 	}
@@ -111,9 +114,19 @@ func (c *Client) Alias(ctx context.Context, ref, alias string) (fleet.Version, e
 	return c.small(ctx, request{Do: "alias", Ref: ref, Alias: alias})
 }
 
-// Rollback points an alias to what it pointed to before.
+// Rollback points an alias to what it pointed to before. Which version that is
+// is settled here: a server that dies before it has answered makes the change
+// again, and "the one before" would then be the one that was left.
 func (c *Client) Rollback(ctx context.Context, name, alias string) (fleet.Version, error) {
-	return c.small(ctx, request{Do: "rollback", Ref: name, Alias: alias})
+	list, err := c.List()
+	if err != nil {
+		return fleet.Version{}, err
+	}
+	m, digest, err := list.now.Load().before(name, alias)
+	if err = errors.Join(err, list.Close()); err != nil {
+		return fleet.Version{}, err
+	}
+	return c.Alias(ctx, m.Name+"@"+digest, alias)
 }
 
 // List reads what there is, beside whoever holds the directory.

@@ -34,7 +34,7 @@ const (
 
 // request is one change that another process wants.
 type request struct {
-	Do      string `json:"do"` // add, remove, alias, rollback
+	Do      string `json:"do"` // add, remove, alias; each can be made twice and is then made once
 	Ref     string `json:"ref,omitempty"`
 	Alias   string `json:"alias,omitempty"`
 	NoAlias bool   `json:"no_alias,omitempty"`
@@ -117,7 +117,11 @@ func (r *Registry) carryOut(ctx context.Context, work, id string) {
 	if err != nil {
 		p := problem.Of(err)
 		a = answer{Kind: p.Kind.Slug, Detail: p.Detail}
-		r.o.Logger.Warn("a change from the spool was refused", "reason", p.Detail, "cause", fmt.Sprint(errors.Unwrap(p)))
+		attrs := []any{"reason", p.Detail}
+		if cause := errors.Unwrap(p); cause != nil {
+			attrs = append(attrs, "cause", cause.Error())
+		}
+		r.o.Logger.Warn("a change from the spool was refused", attrs...)
 	}
 	data, err := json.Marshal(a)
 	if err == nil {
@@ -150,8 +154,6 @@ func (r *Registry) do(ctx context.Context, q request, packageDir string) (fleet.
 		return r.Remove(q.Ref)
 	case "alias":
 		return r.Alias(q.Ref, q.Alias)
-	case "rollback":
-		return r.Rollback(q.Ref, q.Alias)
 	case "add":
 		p, err := model.Open(os.DirFS(packageDir))
 		if err != nil {

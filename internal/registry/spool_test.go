@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -149,6 +150,64 @@ func TestUnfinishedWorkIsDoneByTheNextServer(t *testing.T) {
 	for _, id := range []string{"2", "3"} {
 		answer := filepath.Join(dir, spoolDir, id+answerSuffix)
 		settled(t, func() bool { text, _ := os.ReadFile(answer); return strings.Contains(string(text), "invalid-request") })
+	}
+}
+
+// A server that dies between the change and its answer makes the change again
+// when it is back. A rollback made twice must not lead back to where it began.
+func TestARollbackMadeTwiceIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	r := open(t, dir) // holds the lock; the test is its loop
+	one := add(t, r, pack("cats", "one"), AddOptions{})
+	add(t, r, pack("cats", "two"), AddOptions{})
+	c := &Client{Dir: dir, Wait: 2 * time.Minute}
+	type outcome struct {
+		v   fleet.Version
+		err error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		v, err := c.Rollback(t.Context(), "cats", "default")
+		done <- outcome{v, err}
+	}()
+	spool := filepath.Join(dir, spoolDir)
+	var asked []string
+	settled(t, func() bool { asked, _ = filepath.Glob(filepath.Join(spool, "*"+newSuffix)); return len(asked) == 1 })
+	id := strings.TrimSuffix(filepath.Base(asked[0]), newSuffix)
+	work := filepath.Join(spool, id+workSuffix)
+	if err := os.Rename(asked[0], work); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.obey(t.Context(), work); err != nil { // and here it dies
+		t.Fatal(err)
+	}
+	r.serveSpool(t.Context()) // the next one finds the work
+	got := <-done
+	if got.err != nil || got.v.Digest != one.Digest {
+		t.Errorf("Rollback = %v, %v; want %s", got.v.Digest, got.err, one.Digest)
+	}
+	if v, err := r.Resolve("cats"); err != nil || v.Digest != one.Digest {
+		t.Errorf("cats is %v, %v; want the first version: one rollback was asked for", v.Digest, err)
+	}
+}
+
+func TestARefusalWithoutACauseNamesNone(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	r, err := Open(t.TempDir(), nil, Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	work := filepath.Join(r.Dir(), spoolDir, "1"+workSuffix)
+	if err := os.Mkdir(work, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(work, requestFile), `{"do":"remove","ref":"dogs"}`)
+	r.serveSpool(t.Context())
+	if !strings.Contains(log.String(), `there is no model`) || strings.Contains(log.String(), "cause") {
+		t.Errorf("the log says %s; want the reason and no empty cause", log.String())
 	}
 }
 

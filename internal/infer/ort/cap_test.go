@@ -41,7 +41,9 @@ func TestMemoryIsCapped(t *testing.T) {
 		}
 		return tensor.View[float32](out.Data)[0], nil
 	}
-	for _, floats := range []int64{orttest.Cap / 4, 3_600_000_000, 10_000_000_000, 1 << 60} {
+	// Not the cap to the byte: once an arena is full to the brim, loading a model
+	// lifts its cap (docs/adr/0002-memory-cap.md), here for every later test.
+	for _, floats := range []int64{orttest.Cap/4 + 1_000_000, 3_600_000_000, 10_000_000_000, 1 << 60} {
 		_, err := ask(floats)
 		if e, ok := errors.AsType[*infer.Error](err); !ok || e.Code != infer.OutOfMemory && floats < 1<<60 {
 			t.Errorf("%d floats under a cap of %d bytes: %v, want out of memory", floats, int64(orttest.Cap), err)

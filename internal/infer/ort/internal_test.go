@@ -54,20 +54,6 @@ func inChild(t *testing.T, value string, env ...string) (string, error) {
 // childOf is what inChild was given; "" in the first process.
 func childOf() string { return os.Getenv("GOSHAWKTEST_CHILD") }
 
-// readShared reads a file of the test data beside the repository.
-func readShared(t *testing.T, name string) []byte {
-	t.Helper()
-	shared := os.Getenv("GOSHAWKTEST_SHARED")
-	if shared == "" {
-		shared = filepath.Join(root(t), "..", "shared")
-	}
-	data, err := os.ReadFile(filepath.Join(shared, name))
-	if err != nil {
-		t.Fatalf("the test data is missing: %v", err)
-	}
-	return data
-}
-
 func loadRaw(t *testing.T, b *Backend, data []byte) *session {
 	t.Helper()
 	s, err := b.Load(t.Context(), data, infer.Options{})

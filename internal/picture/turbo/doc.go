@@ -34,7 +34,8 @@ func (f Format) Channels() int {
 var ErrUnavailable = errors.New("libturbojpeg is not available")
 
 // Error is what the library said. A warning means that it wrote a whole
-// picture although the data was damaged.
+// picture although the data was damaged; anything else that it may have left
+// pixels as they were.
 type Error struct {
 	Message string
 	Warning bool

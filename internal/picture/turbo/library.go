@@ -6,6 +6,7 @@ package turbo
 #cgo LDFLAGS: -ldl
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 // The part of the TurboJPEG API 2.x (turbojpeg.h of libjpeg-turbo 2.0.0 and
@@ -49,20 +50,34 @@ static const char *path_of(const api *a) {
 
 static handle call_init(const api *a) { return a->init(); }
 static void call_destroy(const api *a, handle h) { a->destroy(h); }
-static char *call_message(const api *a, handle h) { return a->message(h); }
-static int call_code(const api *a, handle h) { return a->code(h); }
+
+// What the library said of a picture: result is 0 where it had nothing to say.
+typedef struct {
+	int result, code;
+	char message[256]; // the library's longest has 200
+} verdict;
 
 // TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS
 enum { flags = 4096 | 32768 };
 
-static int call_decompress(const api *a, handle h, const unsigned char *src, unsigned long size,
-                           unsigned char *dst, int width, int pitch, int height, int format) {
-	return a->decompress(h, src, size, dst, width, pitch, height, format, flags);
+// call_decompress asks for the message before it returns: the library keeps it
+// for each thread, and the next call from Go may come on another one.
+static verdict call_decompress(const api *a, handle h, const unsigned char *src, unsigned long size,
+                               unsigned char *dst, int width, int pitch, int height, int format) {
+	verdict v = {0};
+	v.result = a->decompress(h, src, size, dst, width, pitch, height, format, flags);
+	if (v.result) {
+		const char *message = a->message(h);
+		snprintf(v.message, sizeof v.message, "%s", message ? message : "");
+		v.code = a->code(h);
+	}
+	return v;
 }
 */
 import "C"
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"regexp"
@@ -131,11 +146,37 @@ func (l *Library) Version() string { return l.version }
 // Decode writes the picture, width x height pixels without gaps between rows,
 // into dst. Width and height are ceil(stored/scale) for a scale of 1, 2, 4 or
 // 8: the library chooses its scaled inverse DCT by them. Data and dst are used
-// by the library during the call only. The error is an *Error.
+// by the library during the call only. The error is an *Error. Unless that is
+// none or a warning, dst still holds what it held before, in part or all of it.
 func (l *Library) Decode(dst, data []byte, width, height int, f Format) error {
 	if width < 1 || height < 1 || len(data) == 0 || len(dst)/f.Channels()/width < height {
 		return &Error{Message: "the buffer does not fit the picture"}
 	}
+	dst = dst[:width*height*f.Channels()]
+	// Rows are written downwards and from the left, so the last pixel tells
+	// whether all were. A picture may end in one mark by chance, not in both.
+	last := dst[len(dst)-f.Channels():]
+	for _, mark := range [...]byte{0x5b, 0xa4} {
+		for i := range last {
+			last[i] = mark
+		}
+		err := l.decode(dst, data, width, height, f)
+		if err != nil && !err.Warning {
+			return err
+		}
+		if !filledWith(last, mark) {
+			if err != nil {
+				return err
+			}
+			return nil
+		}
+	}
+	return &Error{Message: "the decoder ended before the picture was whole"}
+}
+
+func filledWith(b []byte, v byte) bool { return bytes.Count(b, []byte{v}) == len(b) }
+
+func (l *Library) decode(dst, data []byte, width, height int, f Format) *Error {
 	// A handle of its own for every picture (they cost 0.3 µs): an old one would
 	// lend its Huffman and quantization tables to a picture that lacks them, and
 	// the answer would depend on who came before.
@@ -145,13 +186,11 @@ func (l *Library) Decode(dst, data []byte, width, height int, f Format) error {
 	}
 	defer C.call_destroy(l.api, h)
 	// Go memory that holds no pointers, pinned for the call by cgo's rules.
-	rc := C.call_decompress(l.api, h, (*C.uchar)(unsafe.Pointer(&data[0])), C.ulong(len(data)),
+	said := C.call_decompress(l.api, h, (*C.uchar)(unsafe.Pointer(&data[0])), C.ulong(len(data)),
 		(*C.uchar)(unsafe.Pointer(&dst[0])), C.int(width), C.int(width*f.Channels()), C.int(height), C.int(f))
-	if rc == 0 {
+	if said.result == 0 {
 		return nil
 	}
-	return &Error{
-		Message: C.GoString(C.call_message(l.api, h)), // owned by the handle, copied at once
-		Warning: C.call_code(l.api, h) == 0,
-	}
+	message := C.GoString(&said.message[0])
+	return &Error{Message: message, Warning: said.code == 0 && isWarning(message)}
 }
