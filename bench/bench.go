@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -79,6 +80,10 @@ func (b *bench) ratios(ctx context.Context) (all []series, err error) {
 	return all, nil
 }
 
+// where is the path of the library in what goshawk version prints: it means
+// nothing on another machine.
+var where = regexp.MustCompile(` \(/[^)]*\)`)
+
 // serve starts the program on a free port and waits until it is ready.
 func serve(ctx context.Context, program, data string) (*process, string, error) {
 	p, err := start(ctx, program, "serve", "--listen", "127.0.0.1:0", "--data", data, "--log-level", "warn")
@@ -109,7 +114,7 @@ func (b *bench) all(ctx context.Context) (*report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("goshawk version: %w", err)
 	}
-	r.versions = "```\n" + string(out) + "```"
+	r.versions = "```\n" + where.ReplaceAllString(string(out), "") + "```"
 	wanted := func(part string) bool { return b.only == "" || b.only == part }
 	if wanted("start") {
 		if r.start, err = b.startups(ctx, b.pairs); err != nil {
