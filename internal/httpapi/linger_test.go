@@ -63,7 +63,7 @@ type wordy struct{ shelf }
 func (wordy) Model(string) (httpapi.ModelInfo, error) {
 	long := strings.Repeat("x", 1<<20)
 	return httpapi.ModelInfo{LabelList: func() (all []model.Label) {
-		for range 24 {
+		for range 10 {
 			all = append(all, model.Label{Name: long})
 		}
 		return all
