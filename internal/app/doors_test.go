@@ -129,8 +129,12 @@ func TestTheOperatorsDoorSpeaksInProblems(t *testing.T) {
 		method, path string
 		want         int
 	}{
-		{"GET", "/nope", 404}, {"POST", "/metrics", 405}, {"POST", "/readyz", 405},
-		{"GET", "/debug/pprof/", 200}, {"GET", "/livez", 200}, {"GET", "/readyz", 200},
+		{"GET", "/nope", 404},
+		{"POST", "/metrics", 405},
+		{"POST", "/readyz", 405},
+		{"GET", "/debug/pprof/", 200},
+		{"GET", "/livez", 200},
+		{"GET", "/readyz", 200},
 	} {
 		r := httptest.NewRequest(c.method, "http://localhost"+c.path, nil)
 		w := httptest.NewRecorder()

@@ -54,8 +54,11 @@ func TestADeclaredLengthIsNotTakenBeforeItComes(t *testing.T) {
 		contentType string
 		size, grown int64
 	}{
-		{"image/jpeg", 5_000, 1}, {"image/jpeg", 1 << 20, 1}, {"image/jpeg", 5_000_000, 2},
-		{"image/jpeg", 20_000_000, 3}, {"application/json", 100_000_000, 4},
+		{"image/jpeg", 5_000, 1},
+		{"image/jpeg", 1 << 20, 1},
+		{"image/jpeg", 5_000_000, 2},
+		{"image/jpeg", 20_000_000, 3},
+		{"application/json", 100_000_000, 4},
 	} {
 		budget := &counted{Budget: schedule.NewBudget(100_000_000)}
 		h := httpapi.New(httpapi.Options{
