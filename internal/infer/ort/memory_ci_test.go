@@ -95,8 +95,8 @@ func measure(t *testing.T) {
 		}
 		// What the C library can give back differs from round to round: the
 		// least of the last rounds is what stays.
-		if now := int64(0); i >= 280 {
-			if now = settled(); r.at300 == 0 || now < r.at300 {
+		if i >= 280 {
+			if now := settled(); r.at300 == 0 || now < r.at300 {
 				r.at300 = now
 			}
 		}
