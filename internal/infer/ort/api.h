@@ -80,6 +80,8 @@ typedef void (*ort_logger)(void *param, int severity, const char *category, cons
   F(98, ReleaseTypeInfo, void, (void *))                                                                   \
   F(100, ReleaseSessionOptions, void, (void *))                                                            \
   F(130, AddSessionConfigEntry, ort_status *, (void *options, const char *key, const char *value))         \
+  F(131, CreateAllocator, ort_status *, (const void *session, const void *memory_info, void **allocator))  \
+  F(132, ReleaseAllocator, void, (void *))                                                                 \
   F(157, ReleaseArenaCfg, void, (void *))                                                                  \
   F(164, CreateArenaCfgV2, ort_status *,                                                                   \
     (const char *const *keys, const size_t *values, size_t count, void **arena_cfg))                       \
@@ -90,6 +92,9 @@ typedef void (*ort_logger)(void *param, int severity, const char *category, cons
     (void *env, const char *provider, const void *memory_info, const void *arena_cfg,                      \
      const char *const *keys, const char *const *values, size_t count))                                    \
   F(293, SessionOptionsSetLoadCancellationFlag, ort_status *, (void *options, _Bool cancel))               \
+  F(297, GetKeyValue, const char *, (const void *pairs, const char *key))                                  \
+  F(300, ReleaseKeyValuePairs, void, (void *))                                                             \
+  F(319, AllocatorGetStats, ort_status *, (const void *allocator, void **pairs))                           \
   F(390, TensorTypeAndShape_HasShape, _Bool, (const void *tensor_info))                                    \
   F(414, GetTensorElementTypeAndShapeDataReference, ort_status *,                                          \
     (const void *value, int *type, const int64_t **shape, size_t *rank))

@@ -28,6 +28,7 @@ type Backend struct {
 	version string
 	library string
 	rt      *C.gh_runtime // made by Open, freed by Close
+	limit   int64         // the memory cap, or negative for none
 
 	mu      sync.Mutex
 	open    int // sessions, and loads that are under way
@@ -58,6 +59,7 @@ func Open(o LibraryOptions) (*Backend, error) {
 }
 
 func (b *Backend) start(memoryCap int64) error {
+	b.limit = memoryCap
 	if C.gh_claim(b.rt) == 0 {
 		return errors.New("it is open already in this process, which can have one environment and one memory cap")
 	}
@@ -158,7 +160,41 @@ func (b *Backend) Load(ctx context.Context, model []byte, o infer.Options) (infe
 		b.leave()
 		return nil, err
 	}
+	if err := b.fits(native); err != nil {
+		s.unload()
+		b.giveBack()
+		b.leave()
+		return nil, err
+	}
 	return s, nil
+}
+
+// fits refuses a session that is loaded and whose weights put the arena above
+// the cap. The runtime reserves weights without asking for the cap, and once the
+// total is above it, it subtracts unsigned numbers the wrong way round and
+// refuses nothing any more (docs/adr/0002-memory-cap.md). What is only held and
+// not used is given back first.
+func (b *Backend) fits(native unsafe.Pointer) error {
+	if b.limit < 0 {
+		return nil
+	}
+	total, err := b.total(native)
+	if err == nil && total > b.limit {
+		b.giveBack()
+		total, err = b.total(native)
+	}
+	if err == nil && total > b.limit {
+		err = &infer.Error{Code: infer.OutOfMemory, Message: fmt.Sprintf(
+			"with this model all models hold %d bytes, and %d are allowed (memory.runtime)", total, b.limit)}
+	}
+	return err
+}
+
+// total is what the arena has taken from the system.
+func (b *Backend) total(native unsafe.Pointer) (int64, error) {
+	var bytes C.int64_t
+	err := b.check(C.gh_arena_total(b.rt, native, &bytes))
+	return int64(bytes), err
 }
 
 func (b *Backend) load(ctx context.Context, model []byte, o infer.Options) (unsafe.Pointer, error) {

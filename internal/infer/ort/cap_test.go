@@ -41,15 +41,47 @@ func TestMemoryIsCapped(t *testing.T) {
 		}
 		return tensor.View[float32](out.Data)[0], nil
 	}
-	// Not the cap to the byte: once an arena is full to the brim, loading a model
-	// lifts its cap (docs/adr/0002-memory-cap.md), here for every later test.
-	for _, floats := range []int64{orttest.Cap/4 + 1_000_000, 3_600_000_000, 10_000_000_000, 1 << 60} {
+	for _, floats := range []int64{orttest.Cap / 4, 3_600_000_000, 10_000_000_000, 1 << 60} {
 		_, err := ask(floats)
 		if e, ok := errors.AsType[*infer.Error](err); !ok || e.Code != infer.OutOfMemory && floats < 1<<60 {
 			t.Errorf("%d floats under a cap of %d bytes: %v, want out of memory", floats, int64(orttest.Cap), err)
 		}
 		if sum, err := ask(1_000_000); err != nil || sum != 1_000_000 {
 			t.Errorf("after the refusal a small run gave %v, %v", sum, err)
+		}
+	}
+}
+
+// TestAFullArenaKeepsItsCap: weights are reserved beside the cap and counted in
+// it, and a total above the cap makes the runtime refuse nothing any more.
+func TestAFullArenaKeepsItsCap(t *testing.T) {
+	b := orttest.Open(t)
+	load := func() infer.Session {
+		s, err := b.Load(t.Context(), greedy().Bytes(), infer.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
+	}
+	ask := func(s infer.Session, n int64) error {
+		in := &tensor.Tensor{Name: "n", Type: tensor.Int64, Shape: []int64{1}, Data: tensor.Aligned(8)}
+		tensor.View[int64](in.Data)[0] = n
+		return s.Run(t.Context(), []*tensor.Tensor{in}, []*tensor.Tensor{{Name: "sum"}})
+	}
+	first := load()
+	if err := ask(first, orttest.Cap/4); err == nil {
+		t.Fatal("the arena was to be filled to the brim")
+	}
+	weights := onnxgen.Classifier("N", 8, 3)
+	heavy, err := b.Load(t.Context(), weights.Bytes(), infer.Options{})
+	if err != nil {
+		t.Fatalf("a small model is refused although the arena's memory is free: %v", err)
+	}
+	defer heavy.Close()
+	for _, s := range []infer.Session{first, load()} {
+		if err := ask(s, orttest.Cap); err == nil {
+			t.Fatalf("four times the cap was given after a model was loaded into a full arena")
 		}
 	}
 }

@@ -35,7 +35,8 @@ func TestMemoryIsGivenBack(t *testing.T) {
 			for _, way := range ways {
 				row := memoryOf(t, model, limit, way)
 				t.Logf("%-16s cap %-10s %-6s %s", model, limit, way, row)
-				if way == "both" && row.left() > 40_000 {
+				// 2 to 66 MB were seen, and 175 when nothing is given back.
+				if way == "both" && row.left() > 100_000 {
 					t.Errorf("after 300 rounds of %s %d KB more are held than before the first: an unloaded model must give its memory back", model, row.left())
 				}
 			}

@@ -82,6 +82,22 @@ static ort_status *register_arena(gh_runtime *r, int64_t memory_cap) {
   return status;
 }
 
+// gh_arena_total asks how much the arena that the session allocates from has
+// taken from the system, weights included.
+ort_status *gh_arena_total(gh_runtime *r, const void *session, int64_t *bytes) {
+  void *memory = NULL, *allocator = NULL, *pairs = NULL;
+  *bytes = 0;
+  TRY(r->api.CreateCpuMemoryInfo(ARENA_ALLOCATOR, MEMORY_DEFAULT, &memory));
+  ort_status *status = r->api.CreateAllocator(session, memory, &allocator);
+  if (status == NULL) status = r->api.AllocatorGetStats(allocator, &pairs);
+  const char *total = status == NULL ? r->api.GetKeyValue(pairs, "TotalAllocated") : NULL;
+  if (total != NULL) *bytes = strtoll(total, NULL, 10);
+  if (pairs != NULL) r->api.ReleaseKeyValuePairs(pairs);
+  if (allocator != NULL) r->api.ReleaseAllocator(allocator);
+  r->api.ReleaseMemoryInfo(memory);
+  return status;
+}
+
 // The library keeps one environment a process, whoever makes it, and would
 // silently replace its arena, and with it the memory cap, for a second one.
 static int taken;

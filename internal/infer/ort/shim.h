@@ -64,6 +64,7 @@ void gh_options_cancel(gh_runtime *, void *options);
 void gh_options_free(gh_runtime *, void *options);
 ort_status *gh_load(gh_runtime *, const void *model, size_t bytes, void *options, void **session);
 void gh_unload(gh_runtime *, void *session);
+ort_status *gh_arena_total(gh_runtime *, const void *session, int64_t *bytes);
 
 ort_status *gh_counts(gh_runtime *, void *session, size_t *ins, size_t *outs);
 ort_status *gh_name(gh_runtime *, void *session, int output, size_t i, char **name);
