@@ -247,7 +247,7 @@ func (z *inflater) readCodes() error {
 		return err
 	}
 	nLits, nDists, nInner := head&31+257, head>>5&31+1, head>>10+4
-	if nLits > 286 {
+	if nLits > 286 || nDists > 30 {
 		return errFlate
 	}
 	var lengths [19 + 320]byte
@@ -311,7 +311,8 @@ func (z *inflater) readLengths(inner *flateCode, all []byte) error {
 }
 
 // build makes the code; false where it is no prefix code. It may leave codes
-// unused only where there is one symbol or none, as for distances.
+// unused only where there is no symbol, or one whose code is a single bit, as
+// for distances.
 func (c *flateCode) build(lengths []byte) bool {
 	c.count = [16]uint16{}
 	for _, l := range lengths {
@@ -327,7 +328,7 @@ func (c *flateCode) build(lengths []byte) bool {
 		}
 		next[l] = next[l-1] + int(c.count[l-1])
 	}
-	if left > 0 && used > 1 {
+	if left > 0 && used > 0 && (used > 1 || c.count[1] == 0) {
 		return false
 	}
 	for s, l := range lengths {
