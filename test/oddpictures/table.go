@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/goshawk-ai/goshawk/test/running"
 )
 
 // File is one odd picture, with what the index says of it.
@@ -41,32 +43,7 @@ type Row struct {
 // Pictures is the folder with the odd pictures.
 func Pictures(t testing.TB) string {
 	t.Helper()
-	shared := os.Getenv("GOSHAWKTEST_SHARED")
-	if shared == "" {
-		shared = filepath.Join(root(t), "..", "shared")
-	}
-	dir := filepath.Join(shared, "images", "odd")
-	if _, err := os.Stat(filepath.Join(dir, "INDEX.csv")); err != nil {
-		t.Fatalf("the odd pictures are missing (GOSHAWKTEST_SHARED names the folder that has images/odd): %v", err)
-	}
-	return dir
-}
-
-func root(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
+	return running.Shared(t, "images", "odd")
 }
 
 // Load reads the index and the pictures, sorted by name.
@@ -109,7 +86,7 @@ func readCSV(t testing.TB, path string) []map[string]string {
 var columns = []string{"file", "kind", "turbo", "turbo_sentence", "go", "go_sentence", "pillow", "agrees", "reason", "reason_go"}
 
 func goldenPath(t testing.TB) string {
-	return filepath.Join(root(t), "test", "oddpictures", "golden.csv")
+	return filepath.Join(running.Root(t), "test", "oddpictures", "golden.csv")
 }
 
 // Golden reads golden.csv, by file.
