@@ -17,6 +17,20 @@ const (
 
 var aliasForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
+func checkAlias(alias string) error {
+	if !aliasForm.MatchString(alias) {
+		return problem.InvalidRequest.New("%q is no alias: write lower-case letters, digits, '.', '_' and '-', at most 64, and begin with a letter or digit", quoted(alias))
+	}
+	return nil
+}
+
+// isVersion says whether a reference is NAME@sha256:HEX with all its digits: it
+// means the same version whenever it is looked at.
+func isVersion(ref string) bool {
+	_, rest, _ := strings.Cut(ref, "@")
+	return isDigest(rest)
+}
+
 func isDigest(s string) bool {
 	digits, ok := strings.CutPrefix(s, digestPrefix)
 	if !ok || len(digits) != digestDigits || strings.ToLower(digits) != digits {

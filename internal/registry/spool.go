@@ -34,8 +34,8 @@ const (
 
 // request is one change that another process wants.
 type request struct {
-	Do      string `json:"do"` // add, remove, alias; each can be made twice and is then made once
-	Ref     string `json:"ref,omitempty"`
+	Do      string `json:"do"`            // add, remove, alias; each can be made twice and is then made once
+	Ref     string `json:"ref,omitempty"` // NAME@sha256:HEX
 	Alias   string `json:"alias,omitempty"`
 	NoAlias bool   `json:"no_alias,omitempty"`
 }
@@ -143,6 +143,9 @@ func (r *Registry) obey(ctx context.Context, work string) (fleet.Version, error)
 	var q request
 	if err := json.Unmarshal(data, &q); err != nil {
 		return fleet.Version{}, problem.InvalidRequest.New("the request in the spool cannot be read: %v", err)
+	}
+	if q.Do != "add" && q.Ref != "" && !isVersion(q.Ref) {
+		return fleet.Version{}, problem.InvalidRequest.New("the request in the spool names %q, which may mean another version now than when it was written; ask again with a program of this release", quoted(q.Ref))
 	}
 	return r.do(ctx, q, filepath.Join(work, packageInDir))
 }
