@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/goshawk-ai/goshawk/internal/principal"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 const (
@@ -121,7 +122,7 @@ func newKey(id, project, digest string) (key, error) {
 	made := key{who: principal.Principal{ID: id, Project: project}}
 	for _, word := range [][2]string{{"id", id}, {"project", project}} {
 		if !idPattern.MatchString(word[1]) {
-			return key{}, fmt.Errorf("%s is %q; want lower-case letters, digits and . _ - (at most 64)", word[0], cut(word[1]))
+			return key{}, fmt.Errorf("%s is %s; want lower-case letters, digits and . _ - (at most 64)", word[0], wording.Quote(word[1]))
 		}
 	}
 	raw, err := hex.DecodeString(strings.TrimPrefix(strings.TrimSpace(digest), "sha256:"))
@@ -159,11 +160,4 @@ func (k *Keys) lookup(digest [sha256.Size]byte) (principal.Principal, bool) {
 		return principal.Principal{}, false
 	}
 	return k.keys[found].who, true
-}
-
-func cut(s string) string {
-	if len(s) > 80 {
-		return s[:80] + "…"
-	}
-	return s
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // maxFile is far above any honest configuration, and keeps a wrong path (a
@@ -118,7 +120,7 @@ func (r *fileReader) entry(k, v *yaml.Node, prefix string) error {
 	case isGroup(r.table, key):
 		return r.errorf(v.Line, "%s is a group of settings and takes no value of its own", key)
 	}
-	return r.errorf(k.Line, "there is no setting %s%s", quote(key), r.nearest(key, v))
+	return r.errorf(k.Line, "there is no setting %s%s", wording.Quote(key), r.nearest(key, v))
 }
 
 // nearest is what an unknown key may have meant. What holds settings, or nothing,
@@ -148,7 +150,7 @@ func (r *fileReader) value(o Option, v *yaml.Node) error {
 	case v.Kind == yaml.SequenceNode:
 		return r.errorf(v.Line, "%s takes one value, not a list", o.Key)
 	case !scalarFits(kind.Type(), v.Tag):
-		return r.errorf(v.Line, "%s must be a %s, and %s is a %s", o.Key, wanted(kind.Type()), quote(text), tagName(v.Tag))
+		return r.errorf(v.Line, "%s must be a %s, and %s is a %s", o.Key, wanted(kind.Type()), wording.Quote(text), tagName(v.Tag))
 	}
 	if err := o.Parse(text); err != nil {
 		return r.errorf(v.Line, "%s: %w", o.Key, err)

@@ -7,6 +7,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Parity holds the package's certificate against what is computed here, stage by
@@ -49,7 +50,7 @@ func (m *Model) Parity(ctx context.Context, decoder *picture.Decoder) ([]Stage, 
 // parityPicture decodes the reference picture without shrinking.
 func (m *Model) parityPicture(ctx context.Context, decoder *picture.Decoder, c *model.Case) (string, error) {
 	refused := func(err error) error {
-		return problem.ModelInvalid.New("picture: case %q: %v", cut(c.Name), err).Because(err)
+		return problem.ModelInvalid.New("picture: case %s: %v", wording.Quote(c.Name), err).Because(err)
 	}
 	info, err := picture.Inspect(c.Picture, picture.DefaultLimits)
 	if err != nil {
@@ -72,8 +73,8 @@ func (m *Model) parityLogits(ctx context.Context, c *model.Case) error {
 	}
 	defer m.Return(s)
 	if !narrow(s.Row, m.Binding.Input.Type, c.Tensor) {
-		return problem.ModelInvalid.New("logits: case %q: the certificate's tensor is %s (%d bytes), the model takes %s (%d bytes)",
-			cut(c.Name), c.Tensor.Type, len(c.Tensor.Data), m.Binding.Input.Type, len(s.Row))
+		return problem.ModelInvalid.New("logits: case %s: the certificate's tensor is %s (%d bytes), the model takes %s (%d bytes)",
+			wording.Quote(c.Name), c.Tensor.Type, len(c.Tensor.Data), m.Binding.Input.Type, len(s.Row))
 	}
 	if err := m.Infer(ctx, s); err != nil {
 		return err

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"unicode"
 
 	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Slot is the memory of one run: the input's row, which a recipe fills, and the
@@ -138,7 +137,7 @@ func (m *Model) runProblem(ctx context.Context, err error) error {
 	if native.Code == infer.OutOfMemory {
 		return problem.Internal.New("the model %q needs more memory for a picture than it may take", m.Version.Name).Because(err)
 	}
-	return problem.Internal.New("the model %q failed on this picture: %s", m.Version.Name, cut(native.Message)).Because(err)
+	return problem.Internal.New("the model %q failed on this picture: %s", m.Version.Name, wording.Cut(native.Message)).Because(err)
 }
 
 // loadProblem says why the runtime refused a model.
@@ -154,24 +153,8 @@ func loadProblem(ctx context.Context, err error) error {
 	case infer.OutOfMemory:
 		return problem.ModelInvalid.New("loading the model needs more memory than it may take").Because(err)
 	case infer.Unsupported:
-		return problem.ModelInvalid.New("the runtime lacks something that the model needs: %s", cut(native.Message)).Because(err)
+		return problem.ModelInvalid.New("the runtime lacks something that the model needs: %s", wording.Cut(native.Message)).Because(err)
 	default:
-		return problem.ModelInvalid.New("the runtime refuses the model: %s", cut(native.Message)).Because(err)
+		return problem.ModelInvalid.New("the runtime refuses the model: %s", wording.Cut(native.Message)).Because(err)
 	}
-}
-
-// cut makes a stranger's text fit to be shown: one line, of bearable length.
-func cut(text string) string {
-	const limit = 200
-	clean := strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, text)
-	runes := []rune(strings.Join(strings.Fields(clean), " "))
-	if len(runes) > limit {
-		return string(runes[:limit]) + "…"
-	}
-	return string(runes)
 }

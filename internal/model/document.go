@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	yaml "go.yaml.in/yaml/v3"
+
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // A document is a YAML file that is read strictly: every error has its line and
@@ -89,11 +93,11 @@ func (d *document) plain(n *yaml.Node, depth int) error {
 	case depth > maxDepth:
 		return d.fail(n, "fields are nested more than %d deep", maxDepth)
 	case n.Kind == yaml.AliasNode:
-		return d.fail(n, "the alias *%s is not allowed; write the value out", cut(n.Value))
+		return d.fail(n, "the alias *%s is not allowed; write the value out", wording.Cut(n.Value))
 	case n.Anchor != "":
-		return d.fail(n, "the anchor &%s is not allowed; write values out", cut(n.Anchor))
+		return d.fail(n, "the anchor &%s is not allowed; write values out", wording.Cut(n.Anchor))
 	case n.Style&yaml.TaggedStyle != 0:
-		return d.fail(n, "the tag %s is not allowed; values here are plain text, numbers, true or false", quote(n.Tag))
+		return d.fail(n, "the tag %s is not allowed; values here are plain text, numbers, true or false", wording.Quote(n.Tag))
 	}
 	for _, c := range n.Content {
 		if err := d.plain(c, depth+1); err != nil {
@@ -109,9 +113,9 @@ var yamlLine = regexp.MustCompile(`^line (\d+): `)
 func (d *document) syntax(err error) error {
 	words := strings.TrimPrefix(err.Error(), "yaml: ")
 	if m := yamlLine.FindStringSubmatch(words); m != nil {
-		return refuse("%s:%s: this is no YAML: %s", d.file, m[1], cut(words[len(m[0]):]))
+		return refuse("%s:%s: this is no YAML: %s", d.file, m[1], wording.Cut(words[len(m[0]):]))
 	}
-	return refuse("%s: this is no YAML: %s", d.file, cut(words))
+	return refuse("%s: this is no YAML: %s", d.file, wording.Cut(words))
 }
 
 func badUTF8(data []byte) (line, column int) {
@@ -151,7 +155,7 @@ func (d *document) mapping(n *yaml.Node, where string, fields map[string]field) 
 			return d.fail(key, "the name of a field is wanted here, %s was found", kindOf(key))
 		}
 		if line, twice := seen[key.Value]; twice {
-			return d.fail(key, "the field %s stands here a second time (first in line %d)", quote(key.Value), line)
+			return d.fail(key, "the field %s stands here a second time (first in line %d)", wording.Quote(key.Value), line)
 		}
 		seen[key.Value] = key.Line
 		read, known := fields[key.Value]
@@ -171,13 +175,13 @@ func (d *document) unknown(key *yaml.Node, where string, fields map[string]field
 		inside = " in " + where
 	}
 	hint := ""
-	if near := nearest(key.Value, fields); near != "" {
+	if near := wording.Nearest(key.Value, slices.Sorted(maps.Keys(fields))); near != "" {
 		hint = fmt.Sprintf("; did you mean %q?", near)
 	}
 	if d.newer != "" {
 		hint = fmt.Sprintf("; the file is written for %s and this release knows %s: use a release that knows %s", d.newer, APIVersion, d.newer)
 	}
-	return d.fail(key, "unknown field %s%s%s", quote(key.Value), inside, hint)
+	return d.fail(key, "unknown field %s%s%s", wording.Quote(key.Value), inside, hint)
 }
 
 // kindOf names a node for a person.
@@ -192,53 +196,13 @@ func kindOf(n *yaml.Node) string {
 		case "!!null":
 			return "nothing"
 		case "!!bool":
-			return "the truth value " + quote(n.Value)
+			return "the truth value " + wording.Quote(n.Value)
 		case "!!int", "!!float":
-			return "the number " + quote(n.Value)
+			return "the number " + wording.Quote(n.Value)
 		case "!!timestamp":
-			return "the date " + quote(n.Value)
+			return "the date " + wording.Quote(n.Value)
 		}
-		return "the text " + quote(n.Value)
+		return "the text " + wording.Quote(n.Value)
 	}
 	return "something else"
-}
-
-// nearest finds the known field that a typing error was probably meant for.
-func nearest(key string, fields map[string]field) string {
-	best, at := "", 3
-	if len(key) > 40 {
-		return ""
-	}
-	for name := range fields {
-		d := distance(strings.ToLower(key), name)
-		// colour_space is nearest to color by its first word.
-		for word := range strings.SplitSeq(strings.ToLower(key), "_") {
-			d = min(d, 1+distance(word, name))
-		}
-		if d < at || d == at && best != "" && name < best {
-			best, at = name, d
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := last
-			if a[i] != b[j] {
-				cost++
-			}
-			last = row[j+1]
-			row[j+1] = min(cost, row[j]+1, last+1)
-		}
-	}
-	return row[len(b)]
 }

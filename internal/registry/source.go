@@ -9,6 +9,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Client changes a data directory, whether a server holds it or not: then the
@@ -63,7 +64,7 @@ func (c *Client) AddSource(ctx context.Context, q AddRequest, say func(doing str
 			return nil, err
 		}
 	} else if q.SHA256 != "" {
-		return nil, problem.InvalidRequest.New("--sha256 belongs to an https:// address; %q is a path", quoted(q.Source))
+		return nil, problem.InvalidRequest.New("--sha256 belongs to an https:// address; %s is a path", wording.Quote(q.Source))
 	}
 	say("reading")
 	p, err := model.Import(ctx, source, st.path(bundleDir, packageInDir), q.Import)
