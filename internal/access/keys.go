@@ -8,13 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/goshawk-ai/goshawk/internal/principal"
+	"github.com/goshawk-ai/goshawk/internal/strictyaml"
 	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
@@ -46,17 +46,9 @@ type keysFile struct {
 
 // LoadKeys reads a keys file; see ParseKeys.
 func LoadKeys(path string) (*Keys, error) {
-	f, err := os.Open(path)
+	data, err := strictyaml.ReadFile(path, maxKeysFile)
 	if err != nil {
-		return nil, fmt.Errorf("open the keys file: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxKeysFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("read the keys file %s: %w", path, err)
-	}
-	if len(data) > maxKeysFile {
-		return nil, fmt.Errorf("keys file %s: longer than %d bytes", path, maxKeysFile)
+		return nil, fmt.Errorf("cannot read the keys file: %w", err)
 	}
 	k, err := ParseKeys(data)
 	if err != nil {
@@ -75,6 +67,9 @@ func LoadKeys(path string) (*Keys, error) {
 // where sha256 is the hex digest of the key's bytes, without a line end. The
 // errors never repeat a digest.
 func ParseKeys(data []byte) (*Keys, error) {
+	if _, err := strictyaml.Parse(data); err != nil {
+		return nil, err
+	}
 	var file keysFile
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
