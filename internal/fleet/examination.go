@@ -182,7 +182,7 @@ func (x *examination) infer(ctx context.Context, scenes ...scene) ([][]float32, 
 		return nil, problem.ModelInvalid.New("the output %s is %v in a run with %d pictures, which does not give each its %d scores", wording.Quote(out.Name), out.Shape, rows, x.Classes)
 	}
 	all := make([]float32, want)
-	widen(all, out)
+	tensor.Widen(all, out)
 	return slices.Collect(slices.Chunk(all[:len(scenes)*x.Classes], x.Classes)), nil
 }
 

@@ -76,50 +76,10 @@ func (m *Model) Infer(ctx context.Context, s *Slot) error {
 	views := [...][]float32{s.Logits, s.Embedding}
 	for i, t := range s.out {
 		if t.Type != tensor.Float32 {
-			widen(views[i], t)
+			tensor.Widen(views[i], t)
 		}
 	}
 	return nil
-}
-
-// widen copies the first elements of a tensor as float32.
-func widen(dst []float32, t *tensor.Tensor) {
-	switch t.Type {
-	case tensor.Float32:
-		copy(dst, tensor.View[float32](t.Data))
-	case tensor.Float16:
-		for i, v := range tensor.View[uint16](t.Data)[:len(dst)] {
-			dst[i] = tensor.FromFloat16(v)
-		}
-	case tensor.BFloat16:
-		for i, v := range tensor.View[uint16](t.Data)[:len(dst)] {
-			dst[i] = tensor.FromBFloat16(v)
-		}
-	case tensor.Float64:
-		convert(dst, tensor.View[float64](t.Data))
-	case tensor.Uint8, tensor.Bool:
-		convert(dst, tensor.View[uint8](t.Data))
-	case tensor.Int8:
-		convert(dst, tensor.View[int8](t.Data))
-	case tensor.Uint16:
-		convert(dst, tensor.View[uint16](t.Data))
-	case tensor.Int16:
-		convert(dst, tensor.View[int16](t.Data))
-	case tensor.Uint32:
-		convert(dst, tensor.View[uint32](t.Data))
-	case tensor.Int32:
-		convert(dst, tensor.View[int32](t.Data))
-	case tensor.Uint64:
-		convert(dst, tensor.View[uint64](t.Data))
-	case tensor.Int64:
-		convert(dst, tensor.View[int64](t.Data))
-	}
-}
-
-func convert[T tensor.Number](dst []float32, src []T) {
-	for i := range dst {
-		dst[i] = float32(src[i])
-	}
 }
 
 // runProblem says why a run failed, without repeating what only the runtime understands.

@@ -146,32 +146,7 @@ func (c *Case) take(arrays map[string]*tensor.Tensor) error {
 
 // numbers reads a tensor of any numeric type.
 func numbers(t *tensor.Tensor) []float64 {
-	switch t.Type {
-	case tensor.Float16:
-		return widen(t, func(v uint16) float64 { return float64(tensor.FromFloat16(v)) })
-	case tensor.BFloat16:
-		return widen(t, func(v uint16) float64 { return float64(tensor.FromBFloat16(v)) })
-	case tensor.Float32:
-		return widen(t, func(v float32) float64 { return float64(v) })
-	case tensor.Float64:
-		return widen(t, func(v float64) float64 { return v })
-	case tensor.Uint8:
-		return widen(t, func(v uint8) float64 { return float64(v) })
-	case tensor.Int8:
-		return widen(t, func(v int8) float64 { return float64(v) })
-	case tensor.Int32:
-		return widen(t, func(v int32) float64 { return float64(v) })
-	case tensor.Int64:
-		return widen(t, func(v int64) float64 { return float64(v) })
-	}
-	return nil
-}
-
-func widen[T tensor.Number](t *tensor.Tensor, f func(T) float64) []float64 {
-	in := tensor.View[T](t.Data)
-	out := make([]float64, len(in))
-	for i, v := range in {
-		out[i] = f(v)
-	}
+	out := make([]float64, len(t.Data)/max(1, t.Type.Size()))
+	tensor.Widen(out, t)
 	return out
 }
