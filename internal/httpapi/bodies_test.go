@@ -280,6 +280,20 @@ func TestAnExhaustedBudgetIsOverload(t *testing.T) {
 	g.raw("", strings.Repeat("PICTURE", 1000)).document(t)
 }
 
+// TestAFormThatFillsTheBudgetAloneIsNotToldToWait: nobody else holds anything.
+func TestAFormThatFillsTheBudgetAloneIsNotToldToWait(t *testing.T) {
+	budget := schedule.NewBudget(6 << 20)
+	g := newRig(t, func(o *httpapi.Options) { o.Budget = budget })
+	pictures := []part{{"image", "a", strings.Repeat("x", 900_000)}, {"image", "b", strings.Repeat("x", 2_800_000)}, {"image", "c", strings.Repeat("x", 2_400_000)}}
+	if got := g.form("/v1/predictions", nil, pictures...); got.status != 413 || got.header.Get("Retry-After") != "" || !strings.Contains(got.body, "send its pictures in several requests") {
+		t.Errorf("got %d %s, want 413: to try again is no help", got.status, got.body)
+	}
+	if budget.Used() != 0 {
+		t.Errorf("%d bytes were not given back", budget.Used())
+	}
+	g.form("/v1/predictions", nil, pictures[:2]...).document(t)
+}
+
 func TestManyCallersKeepTheirOwnPictures(t *testing.T) {
 	budget := schedule.NewBudget(8 << 20)
 	g := newRig(t, func(o *httpapi.Options) { o.Budget, o.Logger = budget, nil })
