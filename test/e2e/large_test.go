@@ -69,7 +69,7 @@ func TestLargeRequestsDoNotWaitForEachOther(t *testing.T) {
 	idle := s.memory(t, "VmRSS")
 	body, length, contentType := large(t)
 	// Only so that a failure ends: with the server's own waits all is over in seconds.
-	client := &http.Client{Transport: &http.Transport{}, Timeout: 50 * time.Second}
+	client := &http.Client{Transport: &http.Transport{}, Timeout: 2 * time.Minute}
 	defer client.CloseIdleConnections()
 	var all sync.WaitGroup
 	var mu sync.Mutex
