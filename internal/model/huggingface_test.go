@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/infer/backendtest/onnxgen"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/picture"
+	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
 )
 
@@ -344,6 +346,27 @@ func FuzzPreprocessorConfig(f *testing.F) {
 		_, _, err := importFiles(t, export(text), model.ImportOptions{})
 		if err != nil && (strings.ContainsAny(err.Error(), "\n\x00\x1b") || strings.Contains(err.Error(), "goshawk.yaml:")) {
 			t.Fatalf("%v: either the file is refused in its own words, or what is written of it is good", err)
+		}
+	})
+}
+
+// FuzzExportConfig takes any config.json, with timm's settings or without.
+func FuzzExportConfig(f *testing.F) {
+	f.Add("{"+threeLabels+"}", true)
+	f.Add(`{"architecture": "x", "num_classes": 2, "label_names": ["n01", "n02"], "label_descriptions": {"n01": "a"}, "pretrained_cfg": {"input_size": [3, 64, 64], "crop_pct": 0.9}}`, false)
+	f.Add(`{"id2label": {"0": "a", "1": "b"}, "num_labels": 2, "problem_type": "multi_label_classification"}`, true)
+	f.Fuzz(func(t *testing.T, config string, preprocessor bool) {
+		files := export(`{"image_processor_type": "ViTImageProcessor"}`)
+		files["config.json"] = config
+		if !preprocessor {
+			delete(files, "preprocessor_config.json")
+		}
+		p, _, err := importFiles(t, files, model.ImportOptions{})
+		switch {
+		case err != nil && (!errors.Is(err, problem.ModelInvalid) || strings.ContainsAny(err.Error(), "\n\x00\x1b") || strings.Contains(err.Error(), "goshawk.yaml:")):
+			t.Fatalf("%v: either the file is refused in its own words, or what is written of it is good", err)
+		case err == nil && len(p.Labels) == 0:
+			t.Fatal("accepted without labels")
 		}
 	})
 }
