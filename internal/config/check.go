@@ -70,15 +70,18 @@ func (c *Config) checkTLS() error {
 }
 
 // checkSizes keeps out limits that no request could ever meet: a budget must
-// hold the largest request and the largest picture decoded from it.
+// hold the largest request and the largest picture decoded from it. It is parted
+// as these two are to each other, and a form of many pictures leaves up to half
+// of its size idle between them.
 func (c *Config) checkSizes() error {
 	var errs []error
 	if c.Limits.PictureBytes > c.Limits.RequestBytes {
 		errs = append(errs, fmt.Errorf("limits.picture_bytes (%s) is above limits.request_bytes (%s), so such a picture could never arrive",
 			c.Limits.PictureBytes, c.Limits.RequestBytes))
 	}
-	if least := c.Limits.RequestBytes + c.Limits.DecodedBytes; c.Memory.Pictures < least {
-		errs = append(errs, fmt.Errorf("memory.pictures (%s) must hold one largest request and one decoded picture: at least %s (limits.request_bytes + limits.decoded_bytes)",
+	least := c.Limits.RequestBytes + c.Limits.DecodedBytes
+	if least += least / 2; c.Memory.Pictures < least {
+		errs = append(errs, fmt.Errorf("memory.pictures (%s) must hold one largest request and one decoded picture with room to spare: at least %s (1.5 times limits.request_bytes + limits.decoded_bytes)",
 			c.Memory.Pictures, least))
 	}
 	return errors.Join(errs...)

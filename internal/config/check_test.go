@@ -35,7 +35,9 @@ func TestCheckNamesWhatDoesNotGoTogether(t *testing.T) {
 		{"keys file", map[string]string{"auth-keys-file": keys + "x"}, "auth.keys_file cannot be read"},
 		{"library", map[string]string{"onnxruntime-library": keys + "x"}, "onnxruntime_library cannot be read"},
 		{"picture above request", map[string]string{"limits-picture-bytes": "200MB"}, "limits.picture_bytes (200MB) is above limits.request_bytes (100MB)"},
-		{"budget too small", map[string]string{"memory-pictures": "100MB"}, "at least 292MB"},
+		{"budget too small", map[string]string{"memory-pictures": "100MB"}, "at least 438MB"},
+		{"budget just too small", map[string]string{"memory-pictures": "437MB"}, "at least 438MB"},
+		{"budget just enough", map[string]string{"memory-pictures": "438MB"}, ""},
 		{"server", map[string]string{"server": "localhost:8080"}, `client.server: "localhost:8080" is no URL`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

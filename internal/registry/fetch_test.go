@@ -82,7 +82,7 @@ func answers(status int) func(http.ResponseWriter, *http.Request) bool {
 }
 
 func (s *site) fetcher() Fetcher {
-	return Fetcher{Client: s.Client(), Pause: time.Millisecond, Stall: 10 * time.Second}
+	return Fetcher{Client: s.Client(), Pause: time.Millisecond, Stall: time.Minute}
 }
 
 func (s *site) digest() string {
@@ -307,7 +307,7 @@ func TestAStalledServerIsLeft(t *testing.T) {
 		return true
 	})
 	f := s.fetcher()
-	f.Stall = 50 * time.Millisecond
+	f.Stall = time.Second
 	if _, err := f.Fetch(t.Context(), s.URL+"/m", s.digest(), t.TempDir()); err != nil {
 		t.Errorf("Fetch = %v; want another connection to bring what the stalled one did not", err)
 	}

@@ -46,15 +46,13 @@ func (e *Error) Error() string {
 
 // In puts the file's name before the sentence, as compilers do: FILE:LINE:COLUMN.
 func (e *Error) In(file string) string {
-	place := file
-	var placeSb50 strings.Builder
-	for _, n := range []int{e.Line, e.Column} {
-		if n > 0 {
-			placeSb50.WriteString(":" + strconv.Itoa(n))
-		}
+	switch {
+	case e.Line == 0:
+		return file + ": " + e.Reason
+	case e.Column == 0:
+		return fmt.Sprintf("%s:%d: %s", file, e.Line, e.Reason)
 	}
-	place += placeSb50.String()
-	return place + ": " + e.Reason
+	return fmt.Sprintf("%s:%d:%d: %s", file, e.Line, e.Column, e.Reason)
 }
 
 // ReadFile reads a file of at most so many bytes: a wrong path (a device, a

@@ -81,7 +81,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
-	kill := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+	kill := time.AfterFunc(5*time.Minute, func() { cmd.Process.Kill() })
 	ts.Defer(func() {
 		kill.Stop()
 		cmd.Process.Kill()

@@ -100,7 +100,7 @@ func makeRun(t *testing.T, root string) (lines, url string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	kill := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
+	kill := time.AfterFunc(5*time.Minute, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
 	t.Cleanup(func() {
 		kill.Stop()
 		_ = cmd.Process.Signal(syscall.SIGTERM)

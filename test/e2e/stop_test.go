@@ -35,7 +35,7 @@ func startServer(t *testing.T, args ...string) *started {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kill := time.AfterFunc(time.Minute, func() { s.cmd.Process.Kill() })
+	kill := time.AfterFunc(5*time.Minute, func() { s.cmd.Process.Kill() })
 	t.Cleanup(func() {
 		kill.Stop()
 		s.cmd.Process.Kill()
@@ -54,7 +54,7 @@ func startServer(t *testing.T, args ...string) *started {
 // ready waits until the server says so.
 func (s *started) ready(t *testing.T) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		resp, err := http.Get(s.url + "/readyz")
 		if err != nil {
 			t.Fatalf("the server is gone: %v %s", err, s.log.String())
@@ -64,7 +64,7 @@ func (s *started) ready(t *testing.T) {
 			return
 		}
 	}
-	t.Fatal("not ready within a minute")
+	t.Fatal("not ready within two minutes")
 }
 
 func (s *started) end(t *testing.T, signal syscall.Signal) (code int) {

@@ -27,6 +27,7 @@ var generated = map[string]bool{".git": true, "bin": true, "lib": true, "dist": 
 func each(t *testing.T, visit func(name string, size int64, read func() []byte)) {
 	t.Helper()
 	top := checkout.Root(t)
+	visited := 0
 	err := filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -49,6 +50,7 @@ func each(t *testing.T, visit func(name string, size int64, read func() []byte))
 		if err != nil {
 			return err
 		}
+		visited++
 		visit(name, info.Size(), func() []byte {
 			data, err := os.ReadFile(p)
 			if err != nil {
@@ -58,8 +60,8 @@ func each(t *testing.T, visit func(name string, size int64, read func() []byte))
 		})
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || visited < 300 {
+		t.Fatalf("%d files were visited, %v; the walk goes wrong", visited, err)
 	}
 }
 

@@ -124,8 +124,11 @@ func writeGolden(t testing.TB, rows []Row) {
 // column of the table that want takes.
 func Check(t *testing.T, want func(Row) Outcome, classify func(File) Outcome) {
 	t.Helper()
-	golden := Golden(t)
-	for _, f := range Load(t) {
+	golden, files := Golden(t), Load(t)
+	if len(files) != len(golden) {
+		t.Errorf("%d pictures for the %d rows of golden.csv", len(files), len(golden))
+	}
+	for _, f := range files {
 		got, row := classify(f), golden[f.Name]
 		if row.File == "" {
 			t.Errorf("%s is not in golden.csv (run with -update)", f.Name)
