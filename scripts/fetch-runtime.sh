@@ -19,13 +19,13 @@ fail() {
 
 [ $# -eq 1 ] || fail "name one directory to put the library in (as in: scripts/fetch-runtime.sh lib)"
 dest=$1
-library="$dest/libonnxruntime.so.$version"
-
 own=${GOSHAWK_ONNXRUNTIME_LIBRARY:-}
 if [ -n "$own" ]; then
 	[ -f "$own" ] || fail "GOSHAWK_ONNXRUNTIME_LIBRARY names $own, and there is no such file"
 	exit 0
 fi
+library="$dest/libonnxruntime.so.$version"
+
 
 # The digests were taken from the files that pip and npm fetched on the day
 # this release was chosen; both packages hold Microsoft's own builds.
