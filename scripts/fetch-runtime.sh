@@ -26,7 +26,6 @@ if [ -n "$own" ]; then
 fi
 library="$dest/libonnxruntime.so.$version"
 
-
 # The digests were taken from the files that pip and npm fetched on the day
 # this release was chosen; both packages hold Microsoft's own builds.
 npm_archive=6e3390d6b783e7be946fad629292799da28d0b42f84856e50d2c1b0383291e75
