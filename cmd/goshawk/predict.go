@@ -103,11 +103,12 @@ func choosePredictor(ctx context.Context, h rooms, cfg *config.Config) (predicto
 		r, err := newRemote(cfg)
 		return r, 8, err
 	}
-	p, err := h.local(ctx, cfg)
-	if cfg.Threads > 0 {
-		return p, cfg.Threads + 1, err
+	lanes := cfg.Threads
+	if lanes == 0 {
+		lanes = runtime.GOMAXPROCS(0) // before the engine, which raises it
 	}
-	return p, runtime.GOMAXPROCS(0) + 1, err
+	p, err := h.local(ctx, cfg)
+	return p, lanes + 1, err
 }
 
 // request is what all pictures share. A server's own default model stays its

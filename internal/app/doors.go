@@ -12,6 +12,7 @@ import (
 	"net/http/pprof"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,7 +30,7 @@ type door struct {
 	name     string // what serve prints before the address
 	listener net.Listener
 	serve    func(net.Listener) error
-	stop     func(ctx context.Context) error // drains; after ctx it cuts off
+	stop     func(ctx context.Context) (cut int, err error) // drains; after ctx it cuts off, and says how many requests
 }
 
 // listen opens the address that a flag gave. A refusal is a sentence with the
@@ -63,8 +64,13 @@ func network(addr string) string {
 // too short for a profile and too long for a probe.
 func httpDoor(name string, l net.Listener, h http.Handler, tlsConfig *tls.Config, log *slog.Logger) *door {
 	base, cut := context.WithCancelCause(context.Background())
+	var running atomic.Int64
 	s := &http.Server{
-		Handler:           h,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			running.Add(1)
+			defer running.Add(-1)
+			h.ServeHTTP(w, r)
+		}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
@@ -83,14 +89,16 @@ func httpDoor(name string, l net.Listener, h http.Handler, tlsConfig *tls.Config
 			}
 			return nil
 		},
-		stop: func(ctx context.Context) error {
+		stop: func(ctx context.Context) (int, error) {
 			defer cut(nil)
 			err := s.Shutdown(ctx)
-			if err != nil {
-				cut(errShutdown)
-				_ = s.Close() // Shutdown's error says the same
+			if ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
+				return 0, err
 			}
-			return err
+			n := running.Load() // none: then only connections were open on which nobody had asked
+			cut(errShutdown)
+			_ = s.Close() // Shutdown's error says the same
+			return int(n), nil
 		},
 	}
 }
@@ -151,24 +159,30 @@ func (d *doors) open() {
 	}
 }
 
-// close drains all doors and waits for their goroutines. The last ones stay open
-// until the others have drained: there operators see that, and how, it goes.
-func (d *doors) close(ctx context.Context) error {
-	err := errors.Join(d.stop(ctx, false), d.stop(ctx, true))
+// close drains all doors, waits for their goroutines and says how many requests
+// it cut off. The last ones stay open until the others have drained: there
+// operators see that, and how, it goes.
+func (d *doors) close(ctx context.Context) (cut int, err error) {
+	first, errFirst := d.stop(ctx, false)
+	last, errLast := d.stop(ctx, true)
 	d.done.Wait()
-	return err
+	return first + last, errors.Join(errFirst, errLast)
 }
 
-func (d *doors) stop(ctx context.Context, last bool) error {
+func (d *doors) stop(ctx context.Context, last bool) (cut int, err error) {
 	errs := make([]error, len(d.all))
+	cuts := make([]int, len(d.all))
 	var all sync.WaitGroup
 	for i, x := range d.all {
 		if x.last == last {
-			all.Go(func() { errs[i] = x.stop(ctx) })
+			all.Go(func() { cuts[i], errs[i] = x.stop(ctx) })
 		}
 	}
 	all.Wait()
-	return errors.Join(errs...)
+	for _, n := range cuts {
+		cut += n
+	}
+	return cut, errors.Join(errs...)
 }
 
 // print writes a door's line.

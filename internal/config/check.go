@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/goshawk-ai/goshawk/internal/access"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Check finds what is wrong although every single value is well formed, as far
@@ -127,7 +128,7 @@ func (c *Config) checkClient() error {
 	}
 	u, err := url.Parse(c.Client.Server)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("client.server: %s is no URL (write it as http://127.0.0.1:8080)", quote(c.Client.Server))
+		return fmt.Errorf("client.server: %s is no URL (write it as http://127.0.0.1:8080)", wording.Quote(c.Client.Server))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Admin is the operators' door: /livez and /readyz for everybody, as a prober
@@ -33,7 +34,7 @@ func operate(x *exchange, r *http.Request, mux *http.ServeMux) error {
 		return problem.MethodNotAllowed.New("the operators' door is for reading, with GET and HEAD")
 	}
 	if _, pattern := mux.Handler(r); pattern == "" {
-		return problem.NotFound.New("nothing is at %s; the operators' door has /metrics, /debug/pprof/, /livez and /readyz", quoted(r.URL.Path))
+		return problem.NotFound.New("nothing is at %s; the operators' door has /metrics, /debug/pprof/, /livez and /readyz", wording.Quote(r.URL.Path))
 	}
 	mux.ServeHTTP(x, r)
 	return nil

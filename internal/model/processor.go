@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/goshawk-ai/goshawk/internal/picture"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // A processor is one of transformers' image processors: what its settings are
@@ -103,7 +104,7 @@ func (s *settings) preprocess(modelType string) (Preprocess, error) {
 	name := s.processorName(modelType)
 	p, known := processors[name]
 	if s.err == nil && !known {
-		s.fail("the image processor %s is not known; write a %s that says how pictures are prepared", quote(name), ManifestName)
+		s.fail("the image processor %s is not known; write a %s that says how pictures are prepared", wording.Quote(name), ManifestName)
 	}
 	if s.err != nil {
 		return Preprocess{}, s.err

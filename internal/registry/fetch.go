@@ -20,6 +20,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/units"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Fetcher downloads a package or model by https. The zero value has the bounds
@@ -78,19 +79,19 @@ func checkSource(source, digest string) (*url.URL, error) {
 	u, err := url.Parse(source)
 	switch {
 	case err != nil || u.Host == "":
-		return nil, problem.InvalidRequest.New("%q is no address: write https://HOST/PATH", quoted(source))
+		return nil, problem.InvalidRequest.New("%s is no address: write https://HOST/PATH", wording.Quote(source))
 	case u.Scheme != "https":
-		return nil, problem.InvalidRequest.New("models are fetched by https only, and %q is %s: a model that somebody changed on its way would run here", quoted(u.Redacted()), u.Scheme)
+		return nil, problem.InvalidRequest.New("models are fetched by https only, and %s is %s: a model that somebody changed on its way would run here", wording.Quote(u.Redacted()), u.Scheme)
 	case digest == "":
 		return nil, problem.InvalidRequest.New("a model from an address needs --sha256, so that what arrives is what you meant (sha256sum FILE prints it)")
 	case !isDigest(digestPrefix + strings.ToLower(digest)):
-		return nil, problem.InvalidRequest.New("--sha256 %q is no sha256: 64 hexadecimal digits are", quoted(digest))
+		return nil, problem.InvalidRequest.New("--sha256 %s is no sha256: 64 hexadecimal digits are", wording.Quote(digest))
 	}
 	return u, nil
 }
 
 // host names a source in a sentence; the rest of an address may hold a secret.
-func host(u *url.URL) string { return quoted(u.Host) }
+func host(u *url.URL) string { return wording.Cut(u.Host) }
 
 // transfer is one download, over as many connections as it takes.
 type transfer struct {
@@ -184,7 +185,7 @@ func transferReason(err error) string {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err // without the address
 	}
-	return quoted(err.Error())
+	return wording.Cut(err.Error())
 }
 
 // connect makes one request for what is missing and writes what arrives.
@@ -239,9 +240,9 @@ func (t *transfer) begin(a *http.Response) error {
 	case a.StatusCode == http.StatusRequestedRangeNotSatisfiable, a.StatusCode == http.StatusPartialContent:
 		return errors.Join(errors.New("the server lost track of the file"), t.restart())
 	case a.StatusCode >= 500, a.StatusCode == http.StatusTooManyRequests, a.StatusCode == http.StatusRequestTimeout:
-		return fmt.Errorf("the server answered %s", quoted(a.Status))
+		return fmt.Errorf("the server answered %s", wording.Cut(a.Status))
 	default:
-		return problem.ModelInvalid.New("%s answered %s for the model's address", host(t.url), quoted(a.Status))
+		return problem.ModelInvalid.New("%s answered %s for the model's address", host(t.url), wording.Cut(a.Status))
 	}
 	if tag := validator(a.Header); tag != "" || t.done == 0 {
 		t.tag = tag

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goshawk-ai/goshawk/test/checkout"
 	"github.com/goshawk-ai/goshawk/test/running"
 )
 
@@ -53,7 +54,7 @@ func (s shown) promises(got string) bool {
 // TestReadme runs what README shows. `make run` is its script on free ports,
 // which stays for the commands that follow.
 func TestReadme(t *testing.T) {
-	root := running.Root(t)
+	root := checkout.Root(t)
 	text, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
 		t.Fatal(err)

@@ -92,7 +92,7 @@ func TestACutOffDrainIsToldOf(t *testing.T) {
 		t.Fatalf("the server answered %q, %v", line, err)
 	}
 	code := s.end(t, syscall.SIGINT)
-	if want := "goshawk: requests were cut off after 1s (--drain-timeout)\n"; code != 1 || lastLine(s.log.String()) != want {
+	if want := "goshawk: 1 request still ran after 1s and was cut off (--drain-timeout)\n"; code != 1 || lastLine(s.log.String()) != want {
 		t.Errorf("exit status %d, stderr %q; want 1 and %q", code, s.log.String(), want)
 	}
 }

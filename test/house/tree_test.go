@@ -13,26 +13,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
 
 const module = "github.com/goshawk-ai/goshawk"
-
-// root is the repository: the nearest directory above with a go.mod.
-func root(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("there is no go.mod above this test")
-		}
-	}
-}
 
 // generated are folders at the top that git ignores.
 var generated = map[string]bool{".git": true, "bin": true, "lib": true, "dist": true, ".cache": true}
@@ -41,7 +26,7 @@ var generated = map[string]bool{".git": true, "bin": true, "lib": true, "dist": 
 // and relative to the root.
 func each(t *testing.T, visit func(name string, size int64, read func() []byte)) {
 	t.Helper()
-	top := root(t)
+	top := checkout.Root(t)
 	err := filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err

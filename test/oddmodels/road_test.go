@@ -22,6 +22,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/registry"
+	"github.com/goshawk-ai/goshawk/test/checkout"
 	"github.com/goshawk-ai/goshawk/test/oddmodels"
 )
 
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) { fleettest.Main(m) }
 // does: import, check in a child process, spool, load. Meanwhile the server's
 // good model must answer every request. What is accepted must answer as well.
 func TestTheWholeRoad(t *testing.T) {
-	cases, err := oddmodels.Cases(filepath.Join(shared(t), "models", "odd"))
+	cases, err := oddmodels.Cases(checkout.Shared(t, "models", "odd"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goshawk-ai/goshawk/test/running"
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
 
 // File is one odd picture, with what the index says of it.
@@ -43,7 +43,7 @@ type Row struct {
 // Pictures is the folder with the odd pictures.
 func Pictures(t testing.TB) string {
 	t.Helper()
-	return running.Shared(t, "images", "odd")
+	return checkout.Shared(t, "images", "odd")
 }
 
 // Load reads the index and the pictures, sorted by name.
@@ -86,7 +86,7 @@ func readCSV(t testing.TB, path string) []map[string]string {
 var columns = []string{"file", "kind", "turbo", "turbo_sentence", "go", "go_sentence", "pillow", "agrees", "reason", "reason_go"}
 
 func goldenPath(t testing.TB) string {
-	return filepath.Join(running.Root(t), "test", "oddpictures", "golden.csv")
+	return filepath.Join(checkout.Root(t), "test", "oddpictures", "golden.csv")
 }
 
 // Golden reads golden.csv, by file.

@@ -17,6 +17,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/infer/backendtest/onnxgen"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
 
 // entryNames reads the functions that we call from api.h, in the table's order.
@@ -66,7 +67,7 @@ func TestEveryEntryAgainstTheLibrary(t *testing.T) {
 func everything(t *testing.T, without string) error {
 	path := os.Getenv(Variable)
 	if path == "" {
-		path = root(t) + "/lib/" + fileName()
+		path = checkout.Root(t) + "/lib/" + fileName()
 	}
 	rt, err := open(path)
 	if err != nil {
