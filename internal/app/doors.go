@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -32,12 +33,13 @@ type door struct {
 	stop     func(ctx context.Context) (cut int, err error) // drains; after ctx it cuts off, and says how many requests
 }
 
-// listen opens an address. A refusal is a sentence with the next step.
-func listen(addr string) (net.Listener, error) {
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
+// listen opens the address that a flag gave. A refusal is a sentence with the
+// next step.
+func listen(flag, addr string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), network(addr), addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("cannot listen on %s: address in use (try --listen 127.0.0.1:0)", addr)
+		return nil, fmt.Errorf("cannot listen on %s: address in use (try %s 127.0.0.1:0)", addr, flag)
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("cannot listen on %s: not allowed for this user (try a port above 1023)", addr)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
@@ -46,6 +48,15 @@ func listen(addr string) (net.Listener, error) {
 		return nil, fmt.Errorf("cannot listen on %s: %w", addr, err)
 	}
 	return l, nil
+}
+
+// network keeps an IPv4 address to IPv4: for 0.0.0.0 Go would listen on every
+// IPv6 address as well, which nobody asked for, and print [::].
+func network(addr string) string {
+	if at, err := netip.ParseAddrPort(addr); err == nil && at.Addr().Is4() {
+		return "tcp4"
+	}
+	return "tcp"
 }
 
 // httpDoor serves a handler. Header limits come before everything else. How

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func loopback(t *testing.T) net.Listener {
 	t.Helper()
-	l, err := listen("127.0.0.1:0")
+	l, err := listen("--listen", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,10 +39,21 @@ func loopback(t *testing.T) net.Listener {
 func TestATakenPortIsASentenceWithTheNextStep(t *testing.T) {
 	l := loopback(t)
 	defer l.Close()
-	_, err := listen(l.Addr().String())
-	want := fmt.Sprintf("cannot listen on %s: address in use (try --listen 127.0.0.1:0)", l.Addr())
+	_, err := listen("--grpc-listen", l.Addr().String())
+	want := fmt.Sprintf("cannot listen on %s: address in use (try --grpc-listen 127.0.0.1:0)", l.Addr())
 	if err == nil || err.Error() != want {
-		t.Fatalf("err = %v, want %q", err, want)
+		t.Fatalf("err = %v, want %q: the flag is the one that gave the address", err, want)
+	}
+}
+
+func TestAnIPv4AddressOpensNoIPv6Door(t *testing.T) {
+	l, err := listen("--listen", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if got := l.Addr().String(); !strings.HasPrefix(got, "0.0.0.0:") {
+		t.Errorf("asked for 0.0.0.0, it listens on %s: on every IPv6 address too", got)
 	}
 }
 
@@ -87,6 +98,22 @@ func TestOperatorsSeeMetricsOnLoopbackOrWithAKey(t *testing.T) {
 		}
 		if id := w.Header().Get("X-Request-Id"); c.want != 200 && (id == "" || !strings.Contains(w.Body.String(), `"request_id":"`+id)) {
 			t.Errorf("%s: %s; a refusal names its request", c.name, w.Body)
+		}
+	}
+}
+
+// A prober carries no key, and learns nothing but two words.
+func TestProbesNeedNoKeyOnTheOperatorsDoor(t *testing.T) {
+	keys, err := access.ParseKeys([]byte("keys:\n  - {id: ops, sha256: 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := adminHandler(httpapi.Options{Access: access.New(access.Options{Keys: keys}), Ready: func() error { return nil }}, prometheus.NewRegistry(), false)
+	for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/metrics": 401, "/debug/pprof/": 401} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if w.Code != want {
+			t.Errorf("GET %s without a key: %d, want %d, as on the main door", path, w.Code, want)
 		}
 	}
 }

@@ -144,9 +144,13 @@ func closeAll(l listeners) error {
 
 func (s *server) listen() (l listeners, err error) {
 	for _, d := range []struct {
-		addr string
-		to   *net.Listener
-	}{{s.config.Listen, &l.main}, {s.config.GRPCListen, &l.grpc}, {s.config.AdminListen, &l.admin}} {
+		flag, addr string
+		to         *net.Listener
+	}{
+		{"--listen", s.config.Listen, &l.main},
+		{"--grpc-listen", s.config.GRPCListen, &l.grpc},
+		{"--admin-listen", s.config.AdminListen, &l.admin},
+	} {
 		if d.addr == config.Off {
 			continue
 		}
@@ -157,7 +161,7 @@ func (s *server) listen() (l listeners, err error) {
 		if warning != "" {
 			s.log.Warn(warning)
 		}
-		if *d.to, err = listen(d.addr); err != nil {
+		if *d.to, err = listen(d.flag, d.addr); err != nil {
 			return l, errors.Join(err, closeAll(l))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"slices"
@@ -20,7 +21,7 @@ import (
 func (c *Config) Check(scope Scope) error {
 	errs := []error{c.checkFiles()}
 	if scope&Serve != 0 {
-		errs = append(errs, c.checkDoors(), c.checkTLS())
+		errs = append(errs, c.checkDoors(), c.checkKeys(), c.checkTLS())
 	}
 	if scope&(Serve|Predict) != 0 {
 		errs = append(errs, c.checkSizes())
@@ -52,6 +53,18 @@ func (c *Config) checkDoors() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkKeys reads the keys as serve will; that they can be read says checkFiles.
+func (c *Config) checkKeys() error {
+	if c.Auth.KeysFile == "" {
+		return nil
+	}
+	_, err := access.LoadKeys(c.Auth.KeysFile)
+	if _, unreadable := errors.AsType[*fs.PathError](err); unreadable {
+		return nil
+	}
+	return err
 }
 
 func (c *Config) checkTLS() error {

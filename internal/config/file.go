@@ -151,10 +151,10 @@ func (r *fileReader) items(o Option, v *yaml.Node) ([]string, error) {
 // value. A number in quotes is a text: YAML says so, and so do we.
 func scalarFits(kind, tag string) bool {
 	switch kind {
-	case "number":
-		return tag == "!!int"
 	case "size", "pixels":
 		return tag == "!!int" || tag == "!!str"
+	case "number": // let Set say which
+		return tag == "!!int" || tag == "!!float"
 	case "duration", "address": // let Set say how they are written
 		return tag == "!!int" || tag == "!!str" || tag == "!!float"
 	}

@@ -3,11 +3,13 @@ package registry
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -99,7 +101,7 @@ type transfer struct {
 	sum  hash.Hash
 	done int64
 	size int64  // -1 until the server says it
-	tag  string // strong ETag of what the bytes so far are from
+	tag  string // names what the bytes so far are from: a strong ETag, else the date of the last change
 }
 
 func (f Fetcher) transfer(file *os.File, u *url.URL) *transfer {
@@ -166,7 +168,20 @@ func (t *transfer) run(ctx context.Context) error {
 	}
 }
 
+// lasting makes failures final that another connection would meet again.
+func (t *transfer) lasting(err error) error {
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	name, ok := errors.AsType[*net.DNSError](err)
+	if untrusted || ok && name.IsNotFound {
+		return problem.ModelInvalid.New("%s cannot be reached: %s", host(t.url), transferReason(err)).Because(err)
+	}
+	return err
+}
+
 func transferReason(err error) string {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return "the connection broke off"
+	}
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err // without the address
 	}
@@ -202,7 +217,7 @@ func (t *transfer) exchange(ctx context.Context, watch *time.Timer) error {
 	}
 	a, err := t.Client.Do(q)
 	if err != nil {
-		return err
+		return t.lasting(err)
 	}
 	defer a.Body.Close()
 	if err := t.begin(a); err != nil {
@@ -229,11 +244,20 @@ func (t *transfer) begin(a *http.Response) error {
 	default:
 		return problem.ModelInvalid.New("%s answered %s for the model's address", host(t.url), wording.Cut(a.Status))
 	}
-	t.tag = a.Header.Get("ETag")
-	if strings.HasPrefix(t.tag, "W/") {
-		t.tag = "" // a weak tag does not promise the same bytes
+	if tag := validator(a.Header); tag != "" || t.done == 0 {
+		t.tag = tag
 	}
 	return nil
+}
+
+// validator is what If-Range takes (RFC 9110, section 13.1.5). Many file servers
+// and caches have no strong ETag; a date may be of two files of one second, but
+// joined wrongly they would not pass the digest.
+func validator(h http.Header) string {
+	if tag := h.Get("ETag"); tag != "" && !strings.HasPrefix(tag, "W/") {
+		return tag // a weak one does not promise the same bytes
+	}
+	return h.Get("Last-Modified")
 }
 
 // rangeStart is where a partial answer begins; -1 where it does not say.
