@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"strconv"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/config"
 	"github.com/goshawk-ai/goshawk/internal/predict"
+	"github.com/goshawk-ai/goshawk/internal/schedule"
 )
 
 // predictor classifies: this process, or a server that is far away.
@@ -105,7 +105,7 @@ func choosePredictor(ctx context.Context, h rooms, cfg *config.Config) (predicto
 	}
 	lanes := cfg.Threads
 	if lanes == 0 {
-		lanes = runtime.GOMAXPROCS(0) // before the engine, which raises it
+		lanes = schedule.Cores() // before the engine, which raises GOMAXPROCS
 	}
 	p, err := h.local(ctx, cfg)
 	return p, lanes + 1, err
