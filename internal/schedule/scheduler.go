@@ -15,7 +15,7 @@ import (
 
 // Options of a Scheduler. Zero values take the defaults in the comments.
 type Options struct {
-	Lanes   int           // GOMAXPROCS: Go reads the cgroup's CPU quota into it
+	Lanes   int           // Cores
 	MaxWait time.Duration // 2s
 	Fair    time.Duration // 250ms
 	Places  int           // 4096
@@ -58,7 +58,7 @@ var ErrClosed = errors.New("the scheduler is closed")
 func New(o Options) *Scheduler {
 	set := settings{lanes: o.Lanes, maxWait: o.MaxWait, fair: o.Fair, places: o.Places}
 	if set.lanes <= 0 {
-		set.lanes = runtime.GOMAXPROCS(0)
+		set.lanes = Cores()
 	}
 	if set.maxWait <= 0 {
 		set.maxWait = 2 * time.Second
