@@ -112,6 +112,7 @@ func wrongForms() []wrong {
 		{name: "part in base64", header: formMIME, body: text("--B\r\nContent-Disposition: form-data; name=\"image\"\r\nContent-Transfer-Encoding: base64\r\n\r\neA==\r\n--B--")},
 		{name: "form of another boundary", header: formMIME, body: text("--C\r\n\r\nx\r\n--C--")},
 		{name: "form cut off in a picture", header: formMIME, body: text(formPart("image", `; filename="a"`, picture))},
+		{name: "part with loose quotes", header: formMIME, body: text("--B\r\nContent-Disposition: form-data; name=\"image\"; filename=\"my \"best\".jpg\"\r\n\r\nx\r\n--B--")},
 		{name: "form cut off in a header", header: formMIME, body: text("--B\r\nContent-Disposition: form-da")},
 		{name: "form with a broken header", header: formMIME, body: text("--B\r\nno header\r\n\r\nx\r\n--B--")},
 		{name: "form that is none", header: formMIME, body: text(picture)},
