@@ -127,6 +127,8 @@ func (in *intake) readPart(ctx context.Context, part *multipart.Part) error {
 		return in.readFile(ctx, part)
 	case isParam(name):
 		return in.readField(name, part)
+	case name == "": // multipart gives none for a header that it cannot read
+		return problem.InvalidRequest.New("a part of the form has the Content-Disposition %s; want form-data; name=\"image\" (a quote in a file's name is written \\\")", wording.Quote(part.Header.Get("Content-Disposition")))
 	default:
 		return problem.InvalidRequest.New("unknown form field %s (pictures go into image or file; parameters are model, top_k, threshold)", wording.Quote(name))
 	}

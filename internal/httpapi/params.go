@@ -112,7 +112,7 @@ func (p *params) query(u *url.URL) error {
 	}
 	values, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return problem.InvalidRequest.New("the query cannot be read: it must be NAME=VALUE, joined by &, with %%XX for what is no letter or digit").Because(err)
+		return badQuery(err)
 	}
 	for _, name := range sorted(values) {
 		if !isParam(name) {
@@ -125,6 +125,10 @@ func (p *params) query(u *url.URL) error {
 		}
 	}
 	return nil
+}
+
+func badQuery(err error) error {
+	return problem.InvalidRequest.New("the query cannot be read: it must be NAME=VALUE, joined by &, with %%XX for what is no letter or digit").Because(err)
 }
 
 // noQuery refuses every query value.

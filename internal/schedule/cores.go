@@ -22,7 +22,19 @@ func Cores() int {
 	if n != 2 || os.Getenv("GOMAXPROCS") != "" {
 		return n
 	}
+<<<<<<< HEAD
 	return min(n, max(1, int(math.Ceil(quota(os.DirFS("/"))))))
+=======
+	return within(n, quota(os.DirFS("/")))
+}
+
+// within bounds n by a quota. The quota may be +Inf, which is no int.
+func within(n int, quota float64) int {
+	if quota >= float64(n) {
+		return n
+	}
+	return max(1, int(math.Ceil(quota)))
+>>>>>>> verify2
 }
 
 // quota gives the cores that the process's cgroup may use, +Inf without a bound

@@ -2,6 +2,8 @@ package schedule
 
 import (
 	"math"
+	"os"
+	"runtime"
 	"testing"
 	"testing/fstest"
 )
@@ -46,7 +48,15 @@ func TestTheQuotaOfTheCgroupIsRead(t *testing.T) {
 	if got := quota(fstest.MapFS{}); !math.IsInf(got, 1) {
 		t.Errorf("without /proc: %v, want no bound", got)
 	}
-	if n := Cores(); n < 1 {
-		t.Errorf("Cores() = %d", n)
+}
+
+func TestLanesAreTheQuotaRoundedUp(t *testing.T) {
+	for quota, want := range map[float64]int{0.1: 1, 1: 1, 1.5: 2, 2: 2, 8: 2, math.Inf(1): 2} {
+		if got := within(2, quota); got != want {
+			t.Errorf("of 2 cores with a quota of %v: %d lanes, want %d", quota, got, want)
+		}
+	}
+	if n := Cores(); n < 1 || n > runtime.NumCPU() && os.Getenv("GOMAXPROCS") == "" {
+		t.Errorf("Cores() = %d on a machine of %d", n, runtime.NumCPU())
 	}
 }
