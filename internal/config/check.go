@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"slices"
@@ -19,7 +20,7 @@ import (
 func (c *Config) Check(scope Scope) error {
 	errs := []error{c.checkFiles()}
 	if scope&Serve != 0 {
-		errs = append(errs, c.checkDoors(), c.checkTLS())
+		errs = append(errs, c.checkDoors(), c.checkTLS(), c.checkKeys())
 	}
 	if scope&(Serve|Predict) != 0 {
 		errs = append(errs, c.checkSizes())
@@ -68,6 +69,28 @@ func (c *Config) checkTLS() error {
 	return nil
 }
 
+// checkKeys reads the keys as the server would. That the file cannot be opened
+// is said by checkFiles.
+func (c *Config) checkKeys() error {
+	if c.Auth.KeysFile == "" {
+		return nil
+	}
+	_, err := access.LoadKeys(c.Auth.KeysFile)
+	if e, ok := errors.AsType[*fs.PathError](err); ok && e.Op == "open" {
+		return nil
+	}
+	return err
+}
+
+// reason is a system error without the operation and the path, which the
+// sentence around it has already.
+func reason(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}
+
 // checkSizes keeps out limits that no request could ever meet: a budget must
 // hold the largest request and the largest picture decoded from it.
 func (c *Config) checkSizes() error {
@@ -94,13 +117,13 @@ func (c *Config) checkFiles() error {
 			continue
 		}
 		if file, err := os.Open(f.path); err != nil {
-			errs = append(errs, fmt.Errorf("%s cannot be read: %w", f.key, err))
+			errs = append(errs, fmt.Errorf("%s cannot be read: %s: %w", f.key, quote(f.path), reason(err)))
 		} else {
 			file.Close()
 		}
 	}
 	if c.Data == "" {
-		errs = append(errs, errors.New("there is no home directory to keep data in (set data)"))
+		errs = append(errs, errors.New("there is no home directory to keep data in (say where with --data DIR, or set HOME)"))
 	}
 	return errors.Join(errs...)
 }

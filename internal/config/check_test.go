@@ -13,7 +13,7 @@ import (
 
 func TestCheckNamesWhatDoesNotGoTogether(t *testing.T) {
 	keys := filepath.Join(t.TempDir(), "keys")
-	if err := os.WriteFile(keys, nil, 0o600); err != nil {
+	if err := os.WriteFile(keys, []byte("keys: [{id: a, sha256: "+strings.Repeat("ab", 32)+"}]"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -45,8 +45,8 @@ func TestCheckNamesWhatDoesNotGoTogether(t *testing.T) {
 			}
 		})
 	}
-	if err := load(t, config.Sources{}).Check(config.Everywhere); err == nil || !strings.Contains(err.Error(), "set data") {
-		t.Errorf("without a home: %v; want a hint to set data", err)
+	if err := load(t, config.Sources{}).Check(config.Everywhere); err == nil || !strings.Contains(err.Error(), "--data DIR") {
+		t.Errorf("without a home: %v; want a hint to name a directory", err)
 	}
 }
 

@@ -27,12 +27,12 @@ type setting struct {
 func readFile(path string, table []Option) ([]setting, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the configuration: %w", err)
+		return nil, fmt.Errorf("cannot read the configuration %s: %w", quote(path), reason(err))
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the configuration %s: %w", path, err)
+		return nil, fmt.Errorf("cannot read the configuration %s: %w", quote(path), reason(err))
 	}
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("%s is no configuration: it has more than %d bytes", path, maxFile)
@@ -125,11 +125,11 @@ func (r *fileReader) entry(k, v *yaml.Node, prefix string) error {
 // was meant as a group.
 func (r *fileReader) nearest(key string, v *yaml.Node) string {
 	if v.Kind == yaml.MappingNode || v.Tag == "!!null" {
-		if hint := didYouMean(key, groupsOf(r.table)); hint != "" {
+		if hint := DidYouMean(key, groupsOf(r.table)); hint != "" {
 			return hint
 		}
 	}
-	return didYouMean(key, keysOf(r.table))
+	return DidYouMean(key, keysOf(r.table))
 }
 
 func (r *fileReader) value(o Option, v *yaml.Node) error {

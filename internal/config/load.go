@@ -134,7 +134,7 @@ func (l *loader) environment(Sources) error {
 	for name := range l.env {
 		if strings.HasPrefix(name, envPrefix) && !slices.Contains(known, name) && !kubernetes.MatchString(name) {
 			l.c.warnings = append(l.c.warnings,
-				fmt.Sprintf("the environment variable %s means nothing here%s", name, didYouMean(name, known)))
+				fmt.Sprintf("the environment variable %s means nothing here%s", name, DidYouMean(name, known)))
 		}
 	}
 	slices.Sort(l.c.warnings)

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// didYouMean is " (did you mean listen?)", or nothing when no known name is near.
+// DidYouMean is " (did you mean listen?)", or nothing when no known name is near.
 // A key that only lost its group is near too: picture_bytes is limits.picture_bytes.
-func didYouMean(name string, known []string) string {
+func DidYouMean(name string, known []string) string {
 	best, least := "", max(2, len(name)/4)+1
 	for _, k := range known {
 		d := distance(strings.ToLower(name), strings.ToLower(k))
