@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"go.uber.org/goleak"
 
 	"github.com/goshawk-ai/goshawk/internal/config"
@@ -165,6 +166,45 @@ func TestHelpHasExamples(t *testing.T) {
 		if code := b.run(t.Context(), append(args, "--help")...); code != exitDone || !strings.Contains(b.out.String(), "Examples:\n  ") || b.err.Len() != 0 {
 			t.Errorf("%q --help: code %d, stderr %q; want examples on stdout:\n%s", args, code, &b.err, &b.out)
 		}
+	}
+}
+
+// TestExamplesOfTheHelpAreRightUse: the flags are there, and the arguments are
+// as many as the command takes. What the examples do, others test.
+func TestExamplesOfTheHelpAreRightUse(t *testing.T) {
+	b := newBench(t)
+	seen := 0
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		for line := range strings.Lines(cmd.Example) {
+			_, line, ours := strings.Cut(line, "goshawk ")
+			if !ours {
+				continue // a line for another program
+			}
+			seen++
+			line, _, _ = strings.Cut(line, " | ")
+			line, _, _ = strings.Cut(line, " > ")
+			// Afresh, since flags keep what they were given.
+			meant, args, err := newRoot(&b.console, b.rooms).Find(strings.Fields(line))
+			if err == nil {
+				err = meant.ParseFlags(args)
+			}
+			if err == nil {
+				err = meant.ValidateArgs(meant.Flags().Args())
+			}
+			if err != nil || !strings.HasPrefix(meant.CommandPath(), cmd.CommandPath()) {
+				t.Errorf("%s --help shows goshawk %s, which is of %s: %v", cmd.CommandPath(), line, meant.CommandPath(), err)
+			}
+		}
+		for _, sub := range cmd.Commands() {
+			if sub.Name() != "completion" { // cobra's
+				walk(sub)
+			}
+		}
+	}
+	walk(newRoot(&b.console, b.rooms))
+	if seen < 15 {
+		t.Errorf("%d examples were found; there are more", seen)
 	}
 }
 

@@ -124,3 +124,21 @@ func TestReferenceNamesEveryOption(t *testing.T) {
 		}
 	}
 }
+
+// TestTheFileOfTheReference: the page's example is a configuration.
+func TestTheFileOfTheReference(t *testing.T) {
+	var page strings.Builder
+	if err := config.WriteReference(&page); err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(page.String(), "```yaml\n")
+	text, _, _ := strings.Cut(rest, "```")
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := load(t, config.Sources{File: path})
+	if c.Listen != "127.0.0.1:9000" || c.Limits.PictureBytes != 10_000_000 || len(c.AllowedHosts) != 1 {
+		t.Errorf("the example sets listen %s, picture_bytes %s, allowed_hosts %v", c.Listen, c.Limits.PictureBytes, c.AllowedHosts)
+	}
+}
