@@ -149,7 +149,7 @@ func TestPredictStopsWhileItWaitsForAPicture(t *testing.T) {
 	} {
 		b := newBench(t)
 		ctx, cancel := context.WithCancelCause(t.Context())
-		b.console.in, b.console.out, b.console.err = stdin, &b.out, &b.err
+		b.in, b.console.out, b.console.err = stdin, &b.out, &b.err
 		ended := make(chan int, 1)
 		go func() { ended <- run(ctx, []string{"predict", c.from}, &b.console, b.rooms) }()
 		writer, err := c.begin()

@@ -211,10 +211,10 @@ func tooLarge(limit int64) error {
 // reason is the part of a system error that people want: "no such file or
 // directory" without the operation and the path, which the sentence has already.
 func reason(err error) error {
+	if e, ok := errors.AsType[*net.DNSError](err); ok {
+		return errors.New(e.Err) // without the address of the name server
+	}
 	for {
-		if e, ok := err.(*net.DNSError); ok {
-			return errors.New(e.Err) // without the address of the name server
-		}
 		inner := errors.Unwrap(err)
 		if inner == nil {
 			return err
