@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/goshawk-ai/goshawk/internal/config"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // wrongFlag says what is wrong with a flag in words that need no knowledge of
@@ -40,7 +40,14 @@ func likelyFlag(cmd *cobra.Command, name string) string {
 	if len(name) < 2 {
 		return "" // -x is near to everything
 	}
-	return config.DidYouMean("--"+strings.ReplaceAll(name, "_", "-"), known)
+	return didYouMean(wording.Nearest("--"+strings.ReplaceAll(name, "_", "-"), known))
+}
+
+func didYouMean(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " (did you mean " + name + "?)"
 }
 
 // noSuchCommand also names the one that was likely meant.
@@ -51,7 +58,7 @@ func noSuchCommand(group *cobra.Command, name string) error {
 			known = append(known, c.Name())
 		}
 	}
-	return usage("there is no command %q%s", group.CommandPath()+" "+name, cmp.Or(config.DidYouMean(name, known), tryHelp(group)))
+	return usage("there is no command %q%s", group.CommandPath()+" "+name, cmp.Or(didYouMean(wording.Nearest(name, known)), tryHelp(group)))
 }
 
 // help makes cobra's own command refuse what it does not know: it would show

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"strconv"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/config"
 	"github.com/goshawk-ai/goshawk/internal/predict"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/schedule"
 )
 
 // predictor classifies: this process, or a server that is far away.
@@ -115,11 +115,12 @@ func choosePredictor(ctx context.Context, h rooms, cfg *config.Config) (predicto
 		r, err := newRemote(cfg)
 		return r, 8, err
 	}
-	p, err := h.local(ctx, cfg)
-	if cfg.Threads > 0 {
-		return p, cfg.Threads + 1, err
+	lanes := cfg.Threads
+	if lanes == 0 {
+		lanes = schedule.Cores() // before the engine, which raises GOMAXPROCS
 	}
-	return p, runtime.GOMAXPROCS(0) + 1, err
+	p, err := h.local(ctx, cfg)
+	return p, lanes + 1, err
 }
 
 // request is what all pictures share. A server's own default model stays its

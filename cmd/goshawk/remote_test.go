@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,14 @@ func TestRemoteAnswers(t *testing.T) {
 		{
 			"problem of a newer server", 200, `{"results":[{"error":{"type":"/errors/too-blue","title":"Too blue","detail":"the picture is too blue","status":422}}]}`, exitFailed,
 			"the picture is too blue", "none of 2",
+		},
+		{
+			"a problem that moves the cursor", 401, `{"type":"/errors/unauthenticated","detail":"\u001b[2Jgone\r\nover"}`, exitFailed,
+			"", "goshawk: \uFFFD[2Jgone\uFFFD\uFFFDover\n",
+		},
+		{
+			"an error that is none", 200, `{"results":[{"error":null}]}`, exitFailed,
+			"", "is not one that we understand",
 		},
 		{
 			"no key", 401, `{"type":"/errors/unauthenticated","detail":"this server asks for a key"}`, exitFailed,
@@ -177,4 +186,37 @@ func TestPredictURL(t *testing.T) {
 	if code != exitFailed || !strings.Contains(b.out.String(), "picture-too-large") {
 		t.Errorf("code %d, %q %q; a download is bounded as a file is", code, &b.out, &b.err)
 	}
+}
+
+func TestRetryAfterIsNeverNegativeOrEndless(t *testing.T) {
+	for header, want := range map[string]time.Duration{
+		"": 0, "soon": 0, "-5": 0, "0": 100 * time.Millisecond, "2": 2 * time.Second,
+		"9000000000000000000": longestWait, "99999999999999999999": 0,
+	} {
+		resp := &http.Response{StatusCode: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {header}}}
+		if got := retryAfter(resp); got != want {
+			t.Errorf("Retry-After %q: wait %v, want %v", header, got, want)
+		}
+	}
+}
+
+// FuzzRemoteAnswer: whatever a server says is an answer with one result, or an
+// error, and what is shown of it moves no cursor.
+func FuzzRemoteAnswer(f *testing.F) {
+	f.Add(200, goodAnswer)
+	f.Add(422, `{"type":"/errors/picture-damaged","detail":"cut off","status":422}`)
+	f.Add(200, `{"results":[{"error":{"type":"a","detail":"\u001b"}}]}`)
+	base := &url.URL{Scheme: "http", Host: "server"}
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		answer, err := (&remote{base: base}).read(&http.Response{StatusCode: status}, []byte(body), "a.jpg")
+		switch {
+		case err == nil && (len(answer.Results) != 1 || answer.Results[0].Name != "a.jpg"):
+			t.Errorf("%q: %+v", body, answer)
+		case err == nil && answer.Results[0].Error != nil:
+			err = answer.Results[0].Error
+		}
+		if err != nil && err.Error() != printable(err.Error()) {
+			t.Errorf("%q: %q", body, err)
+		}
+	})
 }

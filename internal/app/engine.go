@@ -58,6 +58,10 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 	if e.registry, err = how(c.Data, builtIn, registry.Options{Logger: log, Taken: wait.taken}); err != nil {
 		return e, err
 	}
+	// A lane in a cgo call keeps its processor of Go's until the monitor thread
+	// takes it away, for whoever waits. With as many again for everything else
+	// nobody waits, and a lane comes back to a processor that is still its own.
+	runtime.GOMAXPROCS(2 * max(cores, lanes(c)))
 	e.scheduler = schedule.New(schedule.Options{Lanes: lanes(c), MaxWait: c.QueueMaxWait})
 	// Two budgets: who holds a body waits for pixels, who holds pixels waits for
 	// nothing. With one, requests could hold all of it and wait for each other.
@@ -113,14 +117,17 @@ func checker(c *config.Config) *fleet.Checker {
 	}
 }
 
-// lanes are the pictures computed at a time. GOMAXPROCS is what the cgroup's
-// quota allows, not what the host has.
+// lanes are the pictures computed at a time.
 func lanes(c *config.Config) int {
 	if c.Threads > 0 {
 		return c.Threads
 	}
-	return runtime.GOMAXPROCS(0)
+	return cores
 }
+
+// cores is what the cgroup's quota allows, not what the host has. It is read
+// before newEngine asks Go for more processors.
+var cores = schedule.Cores()
 
 func pictureLimits(c *config.Config) picture.Limits {
 	l := picture.DefaultLimits

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 const envPrefix = "GOSHAWK_"
@@ -134,7 +136,7 @@ func (l *loader) environment(Sources) error {
 	for name := range l.env {
 		if strings.HasPrefix(name, envPrefix) && !slices.Contains(known, name) && !kubernetes.MatchString(name) {
 			l.c.warnings = append(l.c.warnings,
-				fmt.Sprintf("the environment variable %s means nothing here%s", name, DidYouMean(name, known)))
+				fmt.Sprintf("the environment variable %s means nothing here%s", name, didYouMean(name, known)))
 		}
 	}
 	slices.Sort(l.c.warnings)
@@ -196,4 +198,13 @@ func groupsOf(table []Option) []string {
 		}
 	}
 	return groups
+}
+
+// didYouMean is " (did you mean listen?)", or nothing when no known name is near.
+func didYouMean(name string, known []string) string {
+	near := wording.Nearest(name, known)
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %s?)", near)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/api"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // door is what the handlers share. It is immutable but for the pools.
@@ -93,7 +94,7 @@ func (r route) dispatch() handler {
 }
 
 func notFound(_ *exchange, r *http.Request) error {
-	return problem.NotFound.New("nothing is at %s; /docs lists what there is", quoted(r.URL.Path))
+	return problem.NotFound.New("nothing is at %s; /docs lists what there is", wording.Quote(r.URL.Path))
 }
 
 func (d *door) pages(x *exchange, r *http.Request) error {

@@ -16,6 +16,8 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
 
 // Set once by TestMain, before any test runs.
@@ -37,7 +39,7 @@ func TestMain(m *testing.M) {
 
 func runAll(m *testing.M) (int, error) {
 	var err error
-	if root, err = repositoryRoot(); err != nil {
+	if root, err = checkout.Find(); err != nil {
 		return 1, err
 	}
 	address, stop, err := startServer()

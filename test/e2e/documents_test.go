@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goshawk-ai/goshawk/test/checkout"
 	"github.com/goshawk-ai/goshawk/test/running"
 )
 
@@ -60,7 +61,7 @@ func (s shown) promises(got string) bool {
 // own. `make run` is its script on free ports, which stays for the commands that
 // follow.
 func TestDocuments(t *testing.T) {
-	root := running.Root(t)
+	root := checkout.Root(t)
 	documents, err := filepath.Glob(filepath.Join(root, "docs", "tutorial", "*.md"))
 	if err != nil || len(documents) == 0 {
 		t.Fatalf("no tutorial under docs/tutorial: %v", err)
@@ -133,7 +134,7 @@ func makeRun(t *testing.T, root string, environ []string) (lines, url string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	kill := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
+	kill := time.AfterFunc(5*time.Minute, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
 	t.Cleanup(func() {
 		kill.Stop()
 		_ = cmd.Process.Signal(syscall.SIGTERM)

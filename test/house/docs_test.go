@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
 
 // proven says which test runs or reads the blocks of a page, by the words after
@@ -21,7 +23,7 @@ var proven = map[string]map[string]string{
 
 func TestEveryBlockOfTheDocsIsProven(t *testing.T) {
 	cmd := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard", "README.md", "docs")
-	cmd.Dir = root(t)
+	cmd.Dir = checkout.Root(t)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

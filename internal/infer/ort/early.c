@@ -2,9 +2,12 @@
 
 // What must happen before Go's runtime starts its first thread.
 
+#define _GNU_SOURCE // SCHED_BATCH
+
 #include <stdlib.h>
 #include <string.h>
 #ifdef __linux__
+#include <sched.h>
 #include <sys/prctl.h>
 #endif
 
@@ -13,21 +16,29 @@
 // says otherwise. Set here, since setenv is not safe beside other threads.
 static void no_telemetry(void) { setenv("ORT_DISABLE_TELEMETRY", "1", 1); }
 
-// While a cgo call runs, Go's monitor thread wakes up every 20 µs to 10 ms to
-// see whether the processor should be handed on, and each wake-up preempts an
-// inference. With a slack of 2 ms the kernel merges most of them. The slack is
-// inherited by every thread made later, which is why it is set before there
-// are any; timers in this process may be late by as much, which is nothing
-// beside an inference. GOSHAWK_TIMER_SLACK=off leaves the kernel's 50 µs.
-static void timer_slack(void) {
+// The threads that serve requests, and Go's monitor thread, wake up hundreds of
+// times a second, and by default the kernel lets each of them push an inference
+// off its core. Two settings make them wait for a pause instead:
+//
+// - a timer slack of 20 ms: the monitor wakes up every 20 µs to 10 ms while cgo
+//   calls run, and the kernel merges most of that. Timers in this process may be
+//   late by as much, which is little beside the queue's and the callers' bounds;
+// - SCHED_BATCH: a thread that wakes up does not preempt one that runs. A policy
+//   that somebody gave the process stays.
+//
+// Both are inherited by every thread made later, which is why they are set
+// before there are any. GOSHAWKTEST_SCHEDULING=off leaves the kernel's defaults.
+static void let_inference_run(void) {
 #ifdef __linux__
-  const char *setting = getenv("GOSHAWK_TIMER_SLACK");
+  const char *setting = getenv("GOSHAWKTEST_SCHEDULING");
   if (setting != NULL && strcmp(setting, "off") == 0) return;
-  prctl(PR_SET_TIMERSLACK, 2000000UL, 0UL, 0UL, 0UL);
+  prctl(PR_SET_TIMERSLACK, 20000000UL, 0UL, 0UL, 0UL);
+  struct sched_param none = {0};
+  if (sched_getscheduler(0) == SCHED_OTHER) sched_setscheduler(0, SCHED_BATCH, &none);
 #endif
 }
 
 __attribute__((constructor)) static void early(void) {
   no_telemetry();
-  timer_slack();
+  let_inference_run();
 }

@@ -3,17 +3,19 @@
 package ort
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
 
-// slack gives the timer slack of every thread, in nanoseconds, as a set.
-func slack(t *testing.T) map[string]bool {
+// threads gives what read says of every thread, as a set.
+func threads(t *testing.T, read func(task string) (string, error)) map[string]bool {
 	t.Helper()
 	tasks, err := filepath.Glob("/proc/self/task/*")
 	if err != nil || len(tasks) == 0 {
@@ -21,36 +23,60 @@ func slack(t *testing.T) map[string]bool {
 	}
 	found := make(map[string]bool)
 	for _, task := range tasks {
-		data, err := os.ReadFile(filepath.Join("/proc", filepath.Base(task), "timerslack_ns"))
-		if os.IsNotExist(err) {
+		value, err := read(filepath.Base(task))
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 			continue // the thread has ended
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		found[strings.TrimSpace(string(data))] = true
+		found[value] = true
 	}
 	return found
 }
 
-// TestTimerSlackHoldsForEveryThread: the monitor thread, which it is for, is
-// among the first that Go makes.
-func TestTimerSlackHoldsForEveryThread(t *testing.T) {
+func slack(task string) (string, error) {
+	data, err := os.ReadFile(filepath.Join("/proc", task, "timerslack_ns"))
+	return strings.TrimSpace(string(data)), err
+}
+
+func policy(task string) (string, error) {
+	id, err := strconv.Atoi(task)
+	if err != nil {
+		return "", err
+	}
+	attr, err := unix.SchedGetAttr(id, 0)
+	if err != nil {
+		return "", err
+	}
+	return strconv.Itoa(int(attr.Policy)), nil
+}
+
+// TestEveryThreadLetsInferenceRun: the monitor thread, which the settings are
+// for, is among the first that Go makes.
+func TestEveryThreadLetsInferenceRun(t *testing.T) {
+	wantSlack, wantPolicy := "20000000", strconv.Itoa(unix.SCHED_BATCH)
 	if childOf() != "" {
-		if got := slack(t); len(got) != 1 || !got["50000"] {
-			t.Errorf("with GOSHAWK_TIMER_SLACK=off the threads have %v ns, want the 50000 that the parent had", got)
-		}
+		wantSlack, wantPolicy = "50000", strconv.Itoa(unix.SCHED_NORMAL)
+	}
+	if got := threads(t, slack); len(got) != 1 || !got[wantSlack] {
+		t.Errorf("the threads' timer slacks are %v ns, want %s for all: a thread made before the setting keeps the old one", got, wantSlack)
+	}
+	if got := threads(t, policy); len(got) != 1 || !got[wantPolicy] {
+		t.Errorf("the threads' scheduling policies are %v, want %s for all", got, wantPolicy)
+	}
+	if childOf() != "" {
 		return
 	}
-	if got := slack(t); len(got) != 1 || !got["2000000"] {
-		t.Errorf("the threads' timer slacks are %v ns, want 2000000 for all: a thread made before the setting keeps the old one", got)
-	}
-	// A child has its parent thread's slack before it sets its own.
+	// A child has its parent thread's settings before it makes its own.
 	runtime.LockOSThread() // never unlocked: the thread ends with the test
 	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, 50_000, 0, 0, 0); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := inChild(t, "off", "GOSHAWK_TIMER_SLACK=off"); err != nil {
+	if err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL}, 0); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := inChild(t, "off", "GOSHAWKTEST_SCHEDULING=off"); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
