@@ -41,7 +41,7 @@ func withModels(cmd *cobra.Command, c *console, h rooms, work func(ctx context.C
 		if err != nil {
 			return err
 		}
-		return work(cmd.Context(), m, args)
+		return whichModels(work(cmd.Context(), m, args), "")
 	}
 }
 

@@ -80,8 +80,8 @@ func TestModelsRefusals(t *testing.T) {
 		{[]string{"add", "https://example.org/a"}, exitUsage, "needs --sha256"},
 		{[]string{"add", "nowhere.onnx"}, exitFailed, "nowhere.onnx"},
 		{[]string{"add", "m.onnx", "--kind", "tensor"}, exitFailed, "goshawk: models of kind Tensor take no pictures and are served over /v2, which comes with a later release"},
-		{[]string{"add", "m.onnx", "--kind", "photo"}, exitUsage, "it is one of model, tensor"},
-		{[]string{"add", "m.onnx", "--layout", "chwn"}, exitUsage, "it is one of nchw, nhwc"},
+		{[]string{"add", "m.onnx", "--kind", "photo"}, exitUsage, "want one of model, tensor"},
+		{[]string{"add", "m.onnx", "--layout", "chwn"}, exitUsage, "want one of nchw, nhwc"},
 		{[]string{"add"}, exitUsage, "takes one path or URL, and was given 0"},
 	} {
 		code := b.run(t.Context(), append([]string{"models"}, c.args...)...)

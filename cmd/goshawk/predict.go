@@ -12,6 +12,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/config"
 	"github.com/goshawk-ai/goshawk/internal/predict"
+	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/schedule"
 )
 
@@ -69,7 +70,7 @@ index, probability and error.
 			return err
 		}
 		warn(c, cfg.Warnings())
-		return runPredict(cmd.Context(), c, h, cfg, o, args)
+		return whichModels(runPredict(cmd.Context(), c, h, cfg, o, args), cfg.Client.Server)
 	}
 	return cmd
 }
@@ -93,6 +94,17 @@ func runPredict(ctx context.Context, c *console, h rooms, cfg *config.Config, o 
 	job := job{engine: engine, lanes: lanes, request: request(cfg, o)}
 	out := newReport(c, o, found.sources)
 	return out.finish(job.each(ctx, found.sources, out.add))
+}
+
+// whichModels tells somebody whose model is not there where to look for those that are.
+func whichModels(err error, server string) error {
+	switch {
+	case !errors.Is(err, problem.ModelNotFound):
+		return err
+	case server != "":
+		return fmt.Errorf("%w (%s/v1/models lists those there)", err, strings.TrimRight(server, "/"))
+	}
+	return fmt.Errorf("%w (goshawk models ls lists them)", err)
 }
 
 // choosePredictor also says how many pictures it is worth having under way: one

@@ -117,6 +117,8 @@ func (r *remote) read(resp *http.Response, body []byte, name string) (*predict.A
 			return nil, &exitError{exitFailed, fmt.Errorf("%s answered %s without a problem document (is it a goshawk server?)", r.base.Redacted(), printable(resp.Status))}
 		case isPictures(p):
 			return &predict.Answer{Results: []predict.Result{{Name: name, Error: p}}}, nil
+		case errors.Is(p, problem.NotFound), errors.Is(p, problem.MethodNotAllowed):
+			return nil, &exitError{exitFailed, fmt.Errorf("%s does not classify pictures: %w (is it the address that goshawk serve prints as listening?)", r.base.Redacted(), p)}
 		}
 		return nil, p
 	}

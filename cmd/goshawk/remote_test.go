@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -83,6 +85,14 @@ func TestRemoteAnswers(t *testing.T) {
 			"no key", 401, `{"type":"/errors/unauthenticated","detail":"this server asks for a key"}`, exitFailed,
 			"", "goshawk: this server asks for a key\n",
 		},
+		{
+			"another path", 404, `{"type":"/errors/not-found","detail":"nothing is at \"/x/v1/predictions\""}`, exitFailed,
+			"", "does not classify pictures: nothing is at \"/x/v1/predictions\" (is it the address that goshawk serve prints as listening?)\n",
+		},
+		{
+			"the operators' door", 405, `{"type":"/errors/method-not-allowed","detail":"it is for reading"}`, exitFailed,
+			"", "does not classify pictures: it is for reading",
+		},
 		{"another server", 404, `<h1>404</h1>`, exitFailed, "", "without a problem document (is it a goshawk server?)"},
 		{"an answer that is none", 200, `{"results":[]}`, exitFailed, "", "is not one that we understand"},
 	} {
@@ -103,6 +113,14 @@ func TestRemoteUnreachable(t *testing.T) {
 	b := newBench(t)
 	code := b.run(t.Context(), "predict", "a", "b", "--server", s.URL)
 	expect(t, b, code, exitUnreachable, "", "goshawk: cannot reach "+s.URL+": connection refused (is goshawk serve running there?)\n")
+}
+
+// TestReasonsAreForPeople: where a name was looked up helps nobody.
+func TestReasonsAreForPeople(t *testing.T) {
+	err := fmt.Errorf("dial: %w", &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "h.example", Server: "192.0.2.1:53"}})
+	if got := reason(err).Error(); got != "no such host" {
+		t.Errorf("got %q; want the reason alone", got)
+	}
 }
 
 // TestRemoteWaitsWhenAsked: a busy server is asked again after as long as it said, and not for ever.

@@ -119,3 +119,22 @@ func FuzzParseKeys(f *testing.F) {
 		}
 	})
 }
+
+// TestTheKeysFileOfTheHowto: the key and the file that the page shows belong together.
+func TestTheKeysFileOfTheHowto(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "howto", "api.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```yaml\n")
+	file, _, _ := strings.Cut(rest, "```")
+	_, rest, _ = strings.Cut(string(page), "\nKEY=")
+	key, _, _ := strings.Cut(rest, "\n")
+	keys, err := access.ParseKeys([]byte(file))
+	if err != nil {
+		t.Fatalf("the page's keys file: %v\n%s", err, file)
+	}
+	if who, ok := keys.Lookup(key); !ok {
+		t.Errorf("the page's key %q does not open with the page's file (%v)", key, who)
+	}
+}

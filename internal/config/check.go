@@ -55,13 +55,13 @@ func (c *Config) checkDoors() error {
 	return errors.Join(errs...)
 }
 
-// checkKeys reads the keys as serve will; that they can be read says checkFiles.
+// checkKeys reads the keys as serve will; that the file can be opened says checkFiles.
 func (c *Config) checkKeys() error {
 	if c.Auth.KeysFile == "" {
 		return nil
 	}
 	_, err := access.LoadKeys(c.Auth.KeysFile)
-	if _, unreadable := errors.AsType[*fs.PathError](err); unreadable {
+	if e, ok := errors.AsType[*fs.PathError](err); ok && e.Op == "open" {
 		return nil
 	}
 	return err
@@ -80,6 +80,15 @@ func (c *Config) checkTLS() error {
 		return fmt.Errorf("tls.cert and tls.key cannot be used: %w", err)
 	}
 	return nil
+}
+
+// reason is a system error without the operation and the path, which the
+// sentence around it has already.
+func reason(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // checkSizes keeps out limits that no request could ever meet: a budget must
@@ -111,13 +120,13 @@ func (c *Config) checkFiles() error {
 			continue
 		}
 		if file, err := os.Open(f.path); err != nil {
-			errs = append(errs, fmt.Errorf("%s cannot be read: %w", f.key, err))
+			errs = append(errs, fmt.Errorf("%s cannot be read: %s: %w", f.key, wording.Quote(f.path), reason(err)))
 		} else {
 			file.Close()
 		}
 	}
 	if c.Data == "" {
-		errs = append(errs, errors.New("there is no home directory to keep data in (set data)"))
+		errs = append(errs, errors.New("there is no home directory to keep data in (say where with --data DIR, or set HOME)"))
 	}
 	return errors.Join(errs...)
 }

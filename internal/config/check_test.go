@@ -54,8 +54,8 @@ func TestCheckNamesWhatDoesNotGoTogether(t *testing.T) {
 			}
 		})
 	}
-	if err := load(t, config.Sources{}).Check(config.Everywhere); err == nil || !strings.Contains(err.Error(), "set data") {
-		t.Errorf("without a home: %v; want a hint to set data", err)
+	if err := load(t, config.Sources{}).Check(config.Everywhere); err == nil || !strings.Contains(err.Error(), "--data DIR") {
+		t.Errorf("without a home: %v; want a hint to name a directory", err)
 	}
 }
 
@@ -131,5 +131,23 @@ func TestReferenceNamesEveryOption(t *testing.T) {
 		if !strings.Contains(b.String(), "| `"+o.Key+"` |") || !strings.Contains(b.String(), "`"+o.Env()+"`") {
 			t.Errorf("the reference does not name %s with its variable", o.Key)
 		}
+	}
+}
+
+// TestTheFileOfTheReference: the page's example is a configuration.
+func TestTheFileOfTheReference(t *testing.T) {
+	var page strings.Builder
+	if err := config.WriteReference(&page); err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(page.String(), "```yaml\n")
+	text, _, _ := strings.Cut(rest, "```")
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := load(t, config.Sources{File: path})
+	if c.Listen != "127.0.0.1:9000" || c.Limits.PictureBytes != 10_000_000 || len(c.AllowedHosts) != 1 {
+		t.Errorf("the example sets listen %s, picture_bytes %s, allowed_hosts %v", c.Listen, c.Limits.PictureBytes, c.AllowedHosts)
 	}
 }

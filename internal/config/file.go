@@ -27,7 +27,7 @@ type setting struct {
 func readFile(path string, table []Option) ([]setting, error) {
 	data, err := strictyaml.ReadFile(path, maxFile)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the configuration: %w", err)
+		return nil, fmt.Errorf("cannot read the configuration %s: %w", wording.Quote(path), reason(err))
 	}
 	r := fileReader{path: path, table: table, seen: map[string]int{}}
 	root, err := r.parse(data)

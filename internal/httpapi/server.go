@@ -54,6 +54,7 @@ func New(o Options) http.Handler {
 	}
 	nothing := d.serve("other", false, false, notFound)
 	mux.Handle("/v1/", nothing)
+	mux.Handle("/v1", nothing) // which the mux would redirect to the one above
 	mux.Handle("/", d.serve("pages", false, false, d.pages))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The mux would answer with a redirect that nobody logs.

@@ -179,6 +179,7 @@ func (letters) Read(p []byte) (int, error) {
 
 func wrongElsewhere() []wrong {
 	return []wrong{
+		{name: "the bare version of the API", method: "GET", path: "/v1"},
 		{name: "unknown path", method: "GET", path: "/v1/nothing/\x1b%5B31m"},
 		{name: "unknown page", method: "GET", path: "/nothing"},
 		{name: "path with dots", method: "GET", path: "/v1/x/../models"},

@@ -219,6 +219,7 @@ func TestPlainFormWithoutScript(t *testing.T) {
 		call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 		b.visit("/")
 		b.shot("form")
+		b.fits()
 		field := run(b, "find the file field", chromedp.QueryNodeIDs(chromedp.ID("pictures")))
 		call(b, dom.SetFileInputFiles, dom.SetFileInputFilesParams{Files: []string{picture("cat.jpg"), bad(t)}, NodeID: field[0]})
 		b.click("button", "Classify")
@@ -257,6 +258,7 @@ func TestErrorPages(t *testing.T) {
 		b.visit("/no-such-page")
 		b.awaitText("Not found", "/no-such-page")
 		b.shot("missing")
+		b.fits()
 	})
 }
 
