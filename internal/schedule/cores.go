@@ -22,9 +22,6 @@ func Cores() int {
 	if n != 2 || os.Getenv("GOMAXPROCS") != "" {
 		return n
 	}
-<<<<<<< HEAD
-	return min(n, max(1, int(math.Ceil(quota(os.DirFS("/"))))))
-=======
 	return within(n, quota(os.DirFS("/")))
 }
 
@@ -34,7 +31,6 @@ func within(n int, quota float64) int {
 		return n
 	}
 	return max(1, int(math.Ceil(quota)))
->>>>>>> verify2
 }
 
 // quota gives the cores that the process's cgroup may use, +Inf without a bound
