@@ -52,8 +52,10 @@ func TestModelsList(t *testing.T) {
 func TestModelsInspect(t *testing.T) {
 	b := toys(t)
 	code := b.run(t.Context(), "models", "inspect", "toy@default")
-	for _, want := range []string{"name\ttoy\n", "description\tTwo classes\n", "license\tMIT\n", "labels\t2\n", "file\tmodel.onnx (4 bytes)\n",
-		"preprocess.resize\t{mode: ", "output.activation\tsoftmax\n"} {
+	for _, want := range []string{
+		"name\ttoy\n", "description\tTwo classes\n", "license\tMIT\n", "labels\t2\n", "file\tmodel.onnx (4 bytes)\n",
+		"preprocess.resize\t{mode: ", "output.activation\tsoftmax\n",
+	} {
 		if code != exitDone || !strings.Contains(b.out.String(), want) {
 			t.Errorf("code %d, lacks %q:\n%s%s", code, want, &b.out, &b.err)
 		}
