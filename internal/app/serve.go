@@ -57,7 +57,7 @@ func Serve(ctx context.Context, c *config.Config, version string, stdout io.Writ
 		return err
 	}
 	// The engine outlives ctx, so that a drain can finish what is under way.
-	s.engine, err = newEngine(context.WithoutCancel(ctx), c, registry.Open, log, s.metrics)
+	s.engine, err = newEngine(context.WithoutCancel(ctx), c, s.registry, log, s.metrics)
 	if err != nil {
 		return errors.Join(err, closeAll(listeners))
 	}
@@ -67,6 +67,22 @@ func Serve(ctx context.Context, c *config.Config, version string, stdout io.Writ
 	s.print(stdout)
 	defer func() { err = errors.Join(err, s.drain()) }()
 	return s.run(ctx, stdout)
+}
+
+// registry opens the registry with what readiness waits for. A name that is
+// nowhere would be waited for by nobody.
+func (s *server) registry(dir string, builtIn []registry.BuiltIn, o registry.Options) (*registry.Registry, error) {
+	o.Required = s.config.Required
+	r, err := registry.Open(dir, builtIn, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range o.Required {
+		if _, err := r.Resolve(name); err != nil {
+			return nil, errors.Join(fmt.Errorf("models.required: %w", err), r.Close())
+		}
+	}
+	return r, nil
 }
 
 func newMetrics() *prometheus.Registry {

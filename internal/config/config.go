@@ -34,6 +34,7 @@ type Config struct {
 	Log          Log
 
 	CheckTimeout time.Duration // models.check_timeout
+	Required     []string      // models.required
 	Client       Client
 
 	file     string // that was read, or ""

@@ -186,6 +186,11 @@ func Options() []Option {
 			field: func(c *Config) Value { return &duration{&c.CheckTimeout} },
 		},
 		{
+			Key: "models.required", Scope: Serve,
+			Help:  "names of the models that readiness waits for beside the default one",
+			field: func(c *Config) Value { return &list{&c.Required} },
+		},
+		{
 			Key: "client.server", Scope: Predict,
 			Help:  "URL of a running server that shall answer instead of this process",
 			field: func(c *Config) Value { return &text{&c.Client.Server} },
