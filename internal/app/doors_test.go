@@ -246,6 +246,34 @@ func TestADrainingServerSaysSoOnTheAdminDoor(t *testing.T) {
 	}
 }
 
+// TestADrainingServerAnswersUntilItsDelayIsOver: a balancer that asks the main
+// door sees "not ready", and not a closed port, while it still sends requests.
+func TestADrainingServerAnswersUntilItsDelayIsOver(t *testing.T) {
+	main := loopback(t)
+	s := &server{config: &config.Config{DrainTimeout: time.Minute, DrainDelay: 300 * time.Millisecond}, log: slog.New(slog.DiscardHandler)}
+	s.doors.add(httpDoor("listening", main, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if s.leaving.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}), nil, s.log))
+	s.doors.open()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	if got := get(client, main); got != 200 {
+		t.Fatalf("before the drain: %d, want 200", got)
+	}
+	drained := make(chan error, 1)
+	go func() { drained <- s.drain() }()
+	got := get(client, main)
+	for ; got == 200; got = get(client, main) { // until the drain has begun
+	}
+	if got != 503 {
+		t.Errorf("the first answer that is not 200 is %d; want 503, from an open door", got)
+	}
+	if err := <-drained; err != nil {
+		t.Errorf("drain = %v, want an orderly end", err)
+	}
+}
+
 // get asks a door whether it is ready; 0: nobody answers.
 func get(client *http.Client, l net.Listener) int {
 	res, err := client.Get("http://" + l.Addr().String() + "/readyz")

@@ -169,20 +169,19 @@ type EngineInfo struct {
 }
 
 // Engine finds out what would compute and decode. The error says why there is
-// no runtime; the decoder is known all the same.
+// no runtime, or no decoder; the other is known all the same.
 func Engine(c *config.Config) (info EngineInfo, err error) {
 	decoder, err := picture.NewDecoder(c.JPEGDecoder)
-	if err != nil {
-		return info, err
+	if err == nil {
+		info.Decoder = decoder.Name()
 	}
-	info.Decoder = decoder.Name()
-	backend, err := openRuntime(c)
-	if err != nil {
+	backend, errRuntime := openRuntime(c)
+	if err = errors.Join(err, errRuntime); errRuntime != nil {
 		return info, err
 	}
 	info.Runtime, info.Library = backend.Version(), backend.Library()
-	if err := backend.Close(); err != nil {
-		return info, fmt.Errorf("close ONNX Runtime: %w", err)
+	if errClose := backend.Close(); errClose != nil {
+		err = errors.Join(err, fmt.Errorf("close ONNX Runtime: %w", errClose))
 	}
-	return info, nil
+	return info, err
 }

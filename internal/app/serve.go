@@ -110,10 +110,12 @@ func (s *server) run(ctx context.Context, stdout io.Writer) error {
 	}
 }
 
-// drain stops taking requests and waits for those under way. That some had to be
+// drain says that the server is not ready, goes on answering for as long as a
+// balancer needs to notice, stops taking requests and waits for those under way. That some had to be
 // cut off is an error, and one sentence whatever doors they came through.
 func (s *server) drain() error {
 	s.leaving.Store(true)
+	time.Sleep(s.config.DrainDelay) // a second signal ends the process meanwhile
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainTimeout)
 	defer cancel()
 	cut, err := s.doors.close(ctx)

@@ -27,6 +27,7 @@ type Config struct {
 	Threads        int // 0: what the cgroup's CPU quota allows
 	RequestTimeout time.Duration
 	DrainTimeout   time.Duration
+	DrainDelay     time.Duration
 
 	TLS          TLS
 	Auth         Auth

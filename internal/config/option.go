@@ -133,7 +133,7 @@ func Options() []Option {
 		{
 			Key: "queue.max_wait", Default: "2s", Scope: Serve,
 			Help:  "longest predicted wait for a free core; a request that would wait longer is refused at once",
-			field: func(c *Config) Value { return &duration{&c.QueueMaxWait} },
+			field: func(c *Config) Value { return &duration{&c.QueueMaxWait, false} },
 		},
 		{
 			Key: "threads", Default: "0", Scope: Everywhere,
@@ -143,12 +143,17 @@ func Options() []Option {
 		{
 			Key: "request_timeout", Default: "30s", Scope: Serve,
 			Help:  "longest time for the pictures of one request, once its body was read",
-			field: func(c *Config) Value { return &duration{&c.RequestTimeout} },
+			field: func(c *Config) Value { return &duration{&c.RequestTimeout, false} },
 		},
 		{
 			Key: "drain_timeout", Default: "30s", Scope: Serve,
 			Help:  "how long a stopping server waits for requests under way",
-			field: func(c *Config) Value { return &duration{&c.DrainTimeout} },
+			field: func(c *Config) Value { return &duration{&c.DrainTimeout, false} },
+		},
+		{
+			Key: "drain_delay", Default: "0s", Scope: Serve,
+			Help:  "how long a stopping server goes on answering while /readyz says that it is not ready, so that a balancer can turn away from it",
+			field: func(c *Config) Value { return &duration{&c.DrainDelay, true} },
 		},
 		{
 			Key: "tls.cert", Scope: Serve,
@@ -183,7 +188,7 @@ func Options() []Option {
 		{
 			Key: "models.check_timeout", Default: "30s", Scope: Serve | Models,
 			Help:  "how long the check of a new model may take",
-			field: func(c *Config) Value { return &duration{&c.CheckTimeout} },
+			field: func(c *Config) Value { return &duration{&c.CheckTimeout, false} },
 		},
 		{
 			Key: "models.required", Scope: Serve,

@@ -37,7 +37,10 @@ type (
 		p        *int
 		min, max int
 	}
-	duration struct{ p *time.Duration }
+	duration struct {
+		p    *time.Duration
+		none bool // 0s is a value
+	}
 	address  struct {
 		p   *string
 		off bool // may be Off
@@ -149,8 +152,12 @@ func (v *count) Set(s string) error {
 
 func (v *duration) Set(s string) error {
 	d, err := time.ParseDuration(s)
-	if err != nil || d <= 0 {
-		return fmt.Errorf("%s is no duration above zero (write it as 50ms or 30s)", wording.Quote(s))
+	if err != nil || d < 0 || d == 0 && !v.none {
+		what := "duration above zero"
+		if v.none {
+			what = "duration"
+		}
+		return fmt.Errorf("%s is no %s (write it as 50ms or 30s)", wording.Quote(s), what)
 	}
 	*v.p = d
 	return nil
