@@ -154,9 +154,11 @@ type rounds struct {
 	series        []series // by concurrency
 }
 
-// measure alternates, in each round, the loop and for each concurrency the null
+// measure alternates, in each round and for each concurrency, the loop, the null
 // server and goshawk; every second round the other way about, so that a machine
-// that grows slower favors nobody.
+// that grows slower favors nobody. Each concurrency has a loop of its own beside
+// it: with one loop a round, ten seconds lay between the two, and the machine's
+// drift in that time was larger than what is measured.
 func (b *bench) measure(ctx context.Context, model, photos string, concurrencies []int) ([]series, error) {
 	pictures, err := load(b.folders[photos])
 	if err != nil {
@@ -210,16 +212,13 @@ func answerSize(ctx context.Context, t *target, picture []byte) (int, error) {
 
 func (r *rounds) one(backwards bool) error {
 	pairs := make([]pair, len(r.series))
-	steps := []func() error{func() error {
-		f, err := loopChild(r.loop, r.duration)
-		for i := range pairs {
-			pairs[i].Loop = f
-		}
-		return err
-	}}
+	var steps []func() error
 	for i := range r.series {
 		c := r.series[i].Concurrency
 		steps = append(steps, func() (err error) {
+			pairs[i].Loop, err = loopChild(r.loop, r.duration)
+			return err
+		}, func() (err error) {
 			pairs[i].Null, err = loaded(r.null, r.empty, r.pictures, c, r.duration/3)
 			return err
 		}, func() (err error) {
