@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -49,23 +48,13 @@ type result struct {
 	Wall    time.Duration
 }
 
-// closed keeps `concurrency` requests under way for the duration.
-func (t *target) closed(pictures [][]byte, concurrency int, duration time.Duration) result {
-	var next atomic.Int64
-	began := time.Now()
-	until := began.Add(duration)
-	parts := make([]result, concurrency)
+// together runs work for each of n callers and waits for them.
+func together(n int, work func(i int)) {
 	var all sync.WaitGroup
-	for i := range parts {
-		all.Go(func() {
-			for time.Now().Before(until) {
-				picture := pictures[int(next.Add(1))%len(pictures)]
-				parts[i].count(t, picture)
-			}
-		})
+	for i := range n {
+		all.Go(func() { work(i) })
 	}
 	all.Wait()
-	return merge(parts, time.Since(began))
 }
 
 // open sends requests at Poisson arrivals, whatever the answers do. When the
@@ -96,19 +85,7 @@ func (t *target) open(pictures [][]byte, rate float64, duration time.Duration, a
 func (r *result) count(t *target, picture []byte) {
 	began := time.Now()
 	status, _, err := t.post(context.Background(), picture)
-	took := time.Since(began)
-	switch {
-	case err == nil && status == http.StatusOK:
-		r.Answers++
-		r.Took = append(r.Took, took)
-		if took <= time.Second {
-			r.Within++
-		}
-	case err == nil && status == http.StatusServiceUnavailable:
-		r.Refused++
-	default:
-		r.Wrong++
-	}
+	r.add(status, err, time.Since(began))
 }
 
 func merge(parts []result, wall time.Duration) result {

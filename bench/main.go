@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/infer/ort"
@@ -42,6 +43,21 @@ func main() {
 	}
 }
 
+// scheduling set to off leaves a process the kernel's own timers and policy. The
+// server and the loop have better ones for inference (see internal/infer/ort),
+// and so would this program, which links the same package: its arrivals would
+// come in bursts. The children are started without it.
+const scheduling = "GOSHAWKTEST_SCHEDULING"
+
+// again replaces this process by itself, as a client without those settings.
+func again() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return syscall.Exec(self, os.Args, append(os.Environ(), scheduling+"=off"))
+}
+
 // run is the parent, or one of the children that it starts from itself.
 func run(ctx context.Context, o options, args []string) error {
 	if len(args) > 0 {
@@ -50,6 +66,10 @@ func run(ctx context.Context, o options, args []string) error {
 	if runtime.GOOS != "linux" {
 		return errors.New("the benchmark reads /proc, which only Linux has")
 	}
+	if os.Getenv(scheduling) == "" {
+		return again()
+	}
+	runtime.GOMAXPROCS(1) // the client computes nothing, and takes its turns on the server's cores
 	b, err := newBench(ctx, o)
 	if err != nil {
 		return err

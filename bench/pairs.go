@@ -15,7 +15,7 @@ type figure struct {
 
 // pair is one round: the loop, the null server and goshawk, one after another.
 type pair struct {
-	Loop, Null, Server figure
+	Loop, Tuned, Null, Server figure
 }
 
 // series is a condition's pairs.
@@ -36,6 +36,11 @@ func (s series) floor() interval {
 // loop is server CPU a request over the loop's a picture.
 func (s series) loop() interval {
 	return s.ratio(func(p pair) float64 { return float64(p.Server.CPU) / float64(p.Loop.CPU) })
+}
+
+// tuned is floor with the loop that has the server's own settings.
+func (s series) tuned() interval {
+	return s.ratio(func(p pair) float64 { return float64(p.Server.CPU) / float64(p.Tuned.CPU+p.Null.CPU) })
 }
 
 // throughput is the server's pictures a second over the loop's. The client

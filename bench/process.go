@@ -21,8 +21,15 @@ type process struct {
 }
 
 func start(ctx context.Context, path string, args ...string) (*process, error) {
+	return startWith(ctx, "", path, args...)
+}
+
+// startWith sets what of the scheduling settings the child has: "off", or "" for
+// all that internal/infer/ort makes.
+func startWith(ctx context.Context, setting, path string, args ...string) (*process, error) {
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Stderr = os.Stderr
+	cmd.Env = append(os.Environ(), scheduling+"="+setting)
 	cmd.SysProcAttr = attributes()
 	in, err := cmd.StdinPipe()
 	if err != nil {
