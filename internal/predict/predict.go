@@ -63,11 +63,8 @@ func (p *Predictor) Run(ctx context.Context, r Request) (*Answer, error) {
 	if len(r.Pictures) == 0 {
 		return nil, problem.InvalidRequest.New("the request holds no picture")
 	}
-	if p.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, p.Timeout, problem.DeadlineExceeded.New("the pictures were not done within %v", p.Timeout))
-		defer cancel()
-	}
+	ctx, cancel := p.bounded(ctx)
+	defer cancel()
 	ref := r.Model
 	if ref == "" {
 		ref = p.Default
@@ -77,6 +74,9 @@ func (p *Predictor) Run(ctx context.Context, r Request) (*Answer, error) {
 		return nil, err
 	}
 	defer release()
+	if !m.Pictures() {
+		return nil, problem.InvalidRequest.New("the model %q takes tensors and no pictures; it is served at /v2/models/%s/infer", m.Version.Name, m.Version.Name)
+	}
 	answer := &Answer{
 		ID:      newID("pred_"),
 		Model:   Model{Name: m.Version.Name, Version: m.Version.Digest},
