@@ -2,6 +2,7 @@ package oipapi_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"math"
 	"slices"
@@ -18,8 +19,6 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/oipapi"
 	"github.com/goshawk-ai/goshawk/internal/predict"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
-
-	"context"
 )
 
 type (
@@ -197,6 +196,7 @@ func TestWrongInputsAreNamed(t *testing.T) {
 		"a negative size":              {raw("FP32", nil, -1), "negative"},
 		"a shape beyond all memory":    {raw("FP32", nil, 1<<40, 1<<40), "too large"},
 		"a size that overflows":        {raw("FP64", make([]byte, 8), 1<<61+1), "8 bytes"},
+		"a shape without end":          {raw("FP32", nil, make([]int64, 1000)...), "1000 sizes"},
 		"too few raw bytes":            {raw("FP32", make([]byte, 7), 2), "7 bytes"},
 		"too many raw bytes":           {raw("INT8", make([]byte, 3), 2), "3 bytes"},
 		"a BOOL of 2":                  {raw("BOOL", []byte{2}, 1), "other than 0 and 1"},

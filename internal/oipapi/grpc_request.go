@@ -86,6 +86,9 @@ func outputOf(o *oip.ModelInferRequest_InferRequestedOutputTensor) (output, erro
 	return wanted, nil
 }
 
+// maxRank bounds what a shape may make us say; no model comes near it.
+const maxRank = 64
+
 // inputOf reads one tensor. Its shape is held against what came before anything
 // is allocated for it, so that a message bounds what it can make us spend.
 func inputOf(in *oip.ModelInferRequest_InferInputTensor, raw []byte, isRaw bool) (*tensor.Tensor, error) {
@@ -99,6 +102,9 @@ func inputOf(in *oip.ModelInferRequest_InferInputTensor, raw []byte, isRaw bool)
 	t := &tensor.Tensor{Name: in.GetName(), Type: tensor.ParseProtocol(in.GetDatatype()), Shape: in.GetShape()}
 	if t.Type == tensor.Invalid {
 		return nil, problem.InvalidRequest.New("the datatype %s of the input %s is not known", quoted(in.GetDatatype()), quoted(in.GetName()))
+	}
+	if len(t.Shape) > maxRank {
+		return nil, problem.InvalidRequest.New("the shape of the input %s has %d sizes; at most %d are taken", quoted(t.Name), len(t.Shape), maxRank)
 	}
 	n, err := tensor.Elements(t.Shape)
 	if err != nil {

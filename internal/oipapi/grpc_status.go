@@ -22,7 +22,7 @@ func reason(ctx context.Context, err error) (p *problem.Problem, gone bool) {
 			return p, false
 		}
 		if ctx.Err() != nil {
-			return nil, true
+			return nil, true //nolint:nilerr // there is nobody to tell
 		}
 	}
 	return problem.Of(err), false

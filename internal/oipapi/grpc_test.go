@@ -258,6 +258,7 @@ func TestReflectionKnowsTheService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	//nolint:staticcheck // deprecated, and what older tools ask for
 	if err := old.Send(&alphapb.ServerReflectionRequest{MessageRequest: &alphapb.ServerReflectionRequest_ListServices{}}); err != nil {
 		t.Fatal(err)
 	}

@@ -14,9 +14,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
 
 	"github.com/goshawk-ai/goshawk/api/oip"
 	"github.com/goshawk-ai/goshawk/internal/access"
@@ -79,6 +79,8 @@ func New(o Options) *Server {
 		grpc.MaxRecvMsgSize(o.MaxBody),
 		grpc.MaxConcurrentStreams(o.Streams),
 		grpc.ConnectionTimeout(10 * time.Second),
+		grpc.InTapHandle(s.admit),
+		grpc.ForceServerCodecV2(newCodec(2 * int64(o.MaxBody))),
 		grpc.ChainUnaryInterceptor(s.unary),
 		grpc.ChainStreamInterceptor(s.stream),
 		// So that a method that is not here asks for a key like all others.
@@ -104,7 +106,7 @@ func (s *Server) serveInference(o *Options) {
 		o.Settings = NewSettings()
 	}
 	s.health.services = append(s.health.services, oip.GRPCInferenceService_ServiceDesc.ServiceName)
-	oip.RegisterGRPCInferenceServiceServer(s.server, &grpcDoor{
+	s.server.RegisterService(bounded(oip.GRPCInferenceService_ServiceDesc), &grpcDoor{
 		service: &service{inference: o.Inference, repository: o.Repository},
 		ready:   o.Ready, settings: o.Settings, version: o.Version, log: o.Logger, inFlight: o.InFlight,
 	})
@@ -140,37 +142,26 @@ func (s *Server) Stop(ctx context.Context) error {
 
 func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer any, err error) {
 	defer s.recover(info.FullMethod, &err)
-	ctx, err = s.admit(ctx, info.FullMethod)
-	if err != nil {
-		return nil, err
-	}
 	return handle(ctx, request)
 }
 
 func (s *Server) stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
 	defer s.recover(info.FullMethod, &err)
-	ctx, err := s.admit(stream.Context(), info.FullMethod)
-	if err != nil {
-		return err
-	}
-	return handle(server, &known{stream, ctx})
+	return handle(server, received{stream})
 }
 
-// known is a stream whose context knows who asks.
-type known struct {
-	grpc.ServerStream
-	ctx context.Context //nolint:containedctx // it is the stream's, and grpc asks for it
-}
+// received is a stream whose messages are bounded.
+type received struct{ grpc.ServerStream }
 
-func (k *known) Context() context.Context { return k.ctx }
+func (r received) RecvMsg(m any) error { return receive(r.ServerStream.RecvMsg, m) }
 
-// admit says who asks. Health needs no key: a probe has none to send, and
-// /readyz tells as much.
-func (s *Server) admit(ctx context.Context, method string) (context.Context, error) {
-	if strings.HasPrefix(method, healthService) {
+// admit says who asks, by the call's headers: before a byte of its message is
+// read. Health needs no key: a probe has none to send, and /readyz tells as much.
+func (s *Server) admit(ctx context.Context, call *tap.Info) (context.Context, error) {
+	if strings.HasPrefix(call.FullMethodName, healthService) {
 		return ctx, nil
 	}
-	who, err := s.guard.Who(metadata.ValueFromIncomingContext(ctx, "authorization"))
+	who, err := s.guard.Who(call.Header.Get("authorization"))
 	if err != nil {
 		return nil, status.Error(codes.Unauthenticated, problem.Of(err).Detail)
 	}
