@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	_ "google.golang.org/grpc/encoding/gzip" // clients may compress with it
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
@@ -81,6 +82,8 @@ func New(o Options) *Server {
 		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.InTapHandle(s.admit),
 		grpc.ForceServerCodecV2(newCodec(2 * int64(o.MaxBody))),
+		// The one way to have a decompressor for this server and not for the whole program.
+		grpc.RPCDecompressor(inflater{int64(o.MaxBody)}), //nolint:staticcheck // deprecated for a global registry
 		grpc.ChainUnaryInterceptor(s.unary),
 		grpc.ChainStreamInterceptor(s.stream),
 		// So that a method that is not here asks for a key like all others.
