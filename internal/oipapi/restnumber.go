@@ -100,9 +100,17 @@ var tens = [...]float64{
 	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 }
 
-// decimal reads a number's text, and where that is exact in one step of
-// arithmetic also its value.
-func (s *scan) decimal() (value float64, exact bool, text []byte, err error) {
+// How far a value that decimal gives can be relied on.
+type precision uint8
+
+const (
+	unknown precision = iota // read the text
+	near                     // at most two units of the last place from the number
+	exact                    // the float64 nearest to the number
+)
+
+// decimal reads a number's text, and its value as far as a step of arithmetic gives it.
+func (s *scan) decimal() (value float64, how precision, text []byte, err error) {
 	c := s.peek()
 	from := s.at
 	negative := c == '-'
@@ -114,7 +122,7 @@ func (s *scan) decimal() (value float64, exact bool, text []byte, err error) {
 	if n == 0 || n > 1 && s.text[first] == '0' {
 		s.at = from
 		value, err = s.special()
-		return value, true, nil, err
+		return value, exact, nil, err
 	}
 	exponent := 0
 	if s.at < len(s.text) && s.text[s.at] == '.' {
@@ -129,7 +137,7 @@ func (s *scan) decimal() (value float64, exact bool, text []byte, err error) {
 			s.at++
 		}
 		if s.at == point {
-			return 0, false, nil, errNoNumber
+			return 0, unknown, nil, errNoNumber
 		}
 		exponent = point - s.at
 		n += s.at - point
@@ -137,15 +145,18 @@ func (s *scan) decimal() (value float64, exact bool, text []byte, err error) {
 	if s.at < len(s.text) && s.text[s.at]|0x20 == 'e' {
 		e, err := s.exponent()
 		if err != nil {
-			return 0, false, nil, err
+			return 0, unknown, nil, err
 		}
 		exponent += e
 	}
 	text = s.text[from:s.at]
-	if n > 19 || mantissa > 1<<53 || exponent < -22 || exponent > 22 {
-		return 0, false, text, nil
+	if n > 19 || exponent < -22 || exponent > 22 {
+		return 0, unknown, text, nil
 	}
-	value = float64(mantissa)
+	value, how = float64(mantissa), exact // of the number, and of the power of ten
+	if mantissa > 1<<53 {
+		how = near // rounded here, and once more below
+	}
 	if exponent < 0 {
 		value /= tens[-exponent]
 	} else {
@@ -154,7 +165,7 @@ func (s *scan) decimal() (value float64, exact bool, text []byte, err error) {
 	if negative {
 		value = -value
 	}
-	return value, true, text, nil
+	return value, how, text, nil
 }
 
 // exponent reads what follows the number's digits, bounded: beyond a thousand
@@ -192,8 +203,8 @@ func (s *scan) special() (float64, error) {
 }
 
 func (s *scan) float64() (float64, error) {
-	value, exact, text, err := s.decimal()
-	if err != nil || exact {
+	value, how, text, err := s.decimal()
+	if err != nil || how == exact {
 		return value, err
 	}
 	if value, err = strconv.ParseFloat(unsafe.String(unsafe.SliceData(text), len(text)), 64); err != nil {
@@ -202,19 +213,20 @@ func (s *scan) float64() (float64, error) {
 	return value, nil
 }
 
+// float32 rounds what decimal gives. That is right unless the number may lie on
+// the other side of the middle between two float32, or in it.
 func (s *scan) float32() (float32, error) {
-	value, exact, text, err := s.decimal()
+	value, how, text, err := s.decimal()
 	if err != nil {
 		return 0, err
 	}
-	if exact {
-		// Rounding twice, to float64 and then to float32, is rounding once, but
-		// where the first step lands in the middle between two float32.
-		const middle, lower = 1 << 28, 1<<29 - 1
-		size := math.Abs(value)
-		if text == nil || size == 0 || size >= 0x1p-126 && size <= math.MaxFloat32 && math.Float64bits(value)&lower != middle {
-			return float32(value), nil
-		}
+	if text == nil || value == 0 && how == exact {
+		return float32(value), nil
+	}
+	const middle, lower, margin = 1 << 28, 1<<29 - 1, 4
+	size, below := math.Abs(value), math.Float64bits(value)&lower
+	if how != unknown && size >= 0x1p-126 && size <= math.MaxFloat32 && (below < middle-margin || below > middle+margin) {
+		return float32(value), nil
 	}
 	wide, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(text), len(text)), 32)
 	if err != nil {
