@@ -32,10 +32,6 @@ type Options struct {
 	MaxBody int          // 100 MB: bytes of one message; grpc's own default is 4 MB
 	Streams uint32       // 1024: calls at a time on one connection
 	Logger  *slog.Logger // nil: nothing is logged
-	// Inference and Repository are what the Open Inference Protocol is about.
-	Inference  Inference
-	Repository Repository
-	Version    string // the release, for the server's metadata
 	// Poll (1 s) is how often a watcher of the health is told what changed.
 	Poll time.Duration
 }
@@ -46,11 +42,6 @@ type Server struct {
 	health *health
 	guard  *access.Guard
 	log    *slog.Logger
-
-	ready    func() error
-	version  string
-	service  *service
-	settings *settings
 }
 
 // New makes the door.
@@ -70,11 +61,7 @@ func New(o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{
-		guard: o.Access, log: o.Logger, health: &health{ready: o.Ready, poll: o.Poll, stop: make(chan struct{})},
-		ready: o.Ready, version: o.Version,
-		service: &service{inference: o.Inference, repository: o.Repository}, settings: newSettings(),
-	}
+	s := &Server{guard: o.Access, log: o.Logger, health: &health{ready: o.Ready, poll: o.Poll, stop: make(chan struct{})}}
 	options := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(o.MaxBody),
 		grpc.MaxConcurrentStreams(o.Streams),

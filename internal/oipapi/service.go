@@ -62,8 +62,7 @@ type State struct {
 	Reason string // why it is not ready
 }
 
-// LoadOptions are what a client may send with a load. The files' bytes are good
-// until Load returns.
+// LoadOptions are what a client may send with a load.
 type LoadOptions struct {
 	Config string            // replaces the model's configuration, for this load
 	Files  map[string][]byte // VERSION/FILE: replaces the model's directory, for this load
@@ -162,26 +161,6 @@ func (s *service) infer(ctx context.Context, c *call) (*answer, error) {
 		}
 	}
 	return a, nil
-}
-
-// extensions of the protocol that both forms serve. Shared memory is not among them.
-func extensions() []string {
-	return []string{
-		"classification", "model_repository", "model_repository(unload_dependents)", "schedule_policy",
-		"model_configuration", "statistics", "trace", "logging", "binary_tensor_data", "parameters",
-	}
-}
-
-// checkVersion refuses what cannot name a model or a version: a reference to it
-// could mean another.
-func checkVersion(name, version string) error {
-	if name == "" || strings.Contains(name, "/") {
-		return problem.ModelNotFound.New("no model is called %.60q", name)
-	}
-	if strings.Trim(version, "0123456789") != "" || len(version) > 18 {
-		return problem.ModelNotFound.New("the model %.60q has no version %.20q; versions are whole numbers", name, version)
-	}
-	return nil
 }
 
 // reference is how the rooms below name a version.
