@@ -170,13 +170,23 @@ func (m *Model) Encoded(in []*tensor.Tensor) [][]byte {
 	return in[0].Strings
 }
 
-// Split says into how many runs of one row a request must be cut: the check has
-// found that the model's answer to a row depends on the others. 1 is not at all.
-func (m *Model) Split(in *tensor.Tensor) int {
-	if !m.Pictures() || m.Rows != 1 || m.Binding.Batch != 0 || len(in.Shape) == 0 {
+// Batched tells whether the first axis of every input and output is a batch, of
+// any size.
+func (m *Model) Batched() bool {
+	if m.Pictures() {
+		return m.Binding.Batch == 0
+	}
+	open := func(s tensor.Spec) bool { return s.Ranked && len(s.Shape) > 0 && s.Shape[0] < 0 }
+	return len(m.Inputs) > 0 && !slices.ContainsFunc(m.Inputs, func(s tensor.Spec) bool { return !open(s) }) &&
+		!slices.ContainsFunc(m.Outputs, func(s tensor.Spec) bool { return !open(s) })
+}
+
+// BatchOf is how many rows a request that Fit holds; 1 where there is no batch.
+func (m *Model) BatchOf(in []*tensor.Tensor) int {
+	if !m.Batched() {
 		return 1
 	}
-	return int(in.Shape[0])
+	return int(in[0].Shape[0])
 }
 
 // InferRow is Infer for outputs of the caller's choice (none: all). Each has one

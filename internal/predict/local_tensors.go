@@ -27,8 +27,9 @@ func (l *Local) Infer(ctx context.Context, version string, call *TensorCall) err
 	if err := m.Fit(call.In); err != nil {
 		return err
 	}
-	if n := m.Split(call.In[0]); n > 1 {
-		return l.inferRows(ctx, m, n, call)
+	call.Rows, call.Runs = m.BatchOf(call.In), 1
+	if m.Rows == 1 && call.Rows > 1 {
+		return l.inferRows(ctx, m, call)
 	}
 	call.Out, call.Stages, err = l.inferTensors(ctx, m, call.In, call.Wanted)
 	return err
@@ -51,10 +52,12 @@ func (l *Local) inferTensors(ctx context.Context, m *fleet.Model, in []*tensor.T
 	return out, took, err
 }
 
-// inferRows runs a model that takes one row at a time on each of a request's n.
-func (l *Local) inferRows(ctx context.Context, m *fleet.Model, n int, call *TensorCall) error {
-	return l.stack(ctx, n, call, func(ctx context.Context, i int) ([]*tensor.Tensor, TensorStages, error) {
-		return l.inferTensors(ctx, m, []*tensor.Tensor{call.In[0].Row(i, n)}, call.Wanted)
+// inferRows runs a model that takes one row at a time on each of a request's:
+// the check has found that its answer to a row depends on the others.
+func (l *Local) inferRows(ctx context.Context, m *fleet.Model, call *TensorCall) error {
+	call.Runs = call.Rows
+	return l.stack(ctx, call.Rows, call, func(ctx context.Context, i int) ([]*tensor.Tensor, TensorStages, error) {
+		return l.inferTensors(ctx, m, []*tensor.Tensor{call.In[0].Row(i, call.Rows)}, call.Wanted)
 	})
 }
 
@@ -65,6 +68,7 @@ func (l *Local) inferPictures(ctx context.Context, m *fleet.Model, encoded [][]b
 	if _, err := m.Wanted(call.Wanted); err != nil {
 		return err
 	}
+	call.Rows, call.Runs = len(encoded), len(encoded)
 	return l.stack(ctx, len(encoded), call, func(ctx context.Context, i int) ([]*tensor.Tensor, TensorStages, error) {
 		out, took, err := l.inferPicture(ctx, m, encoded[i], call.Wanted)
 		if err != nil && len(encoded) > 1 {

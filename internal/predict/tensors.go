@@ -42,6 +42,8 @@ type TensorCall struct {
 	In     []*tensor.Tensor
 	Wanted []string
 	Out    []*tensor.Tensor
+	Rows   int // pictures, or rows of the first axis where it is a batch
+	Runs   int // of the model, all of the same number of rows
 	Stages TensorStages
 }
 
@@ -49,6 +51,7 @@ type TensorCall struct {
 // cause with which ctx ended. One picture of several that fails is the whole
 // request's failure: the protocol has no other.
 func (p *Predictor) Tensors(ctx context.Context, r *TensorRequest) (*TensorAnswer, error) {
+	began := time.Now()
 	ctx, cancel := p.bounded(ctx)
 	defer cancel()
 	m, release, err := p.Catalog.AcquireContext(ctx, r.Model)
@@ -60,6 +63,8 @@ func (p *Predictor) Tensors(ctx context.Context, r *TensorRequest) (*TensorAnswe
 	ctx, span := p.Tracer.Start(ctx, "predict")
 	err = p.Engine.Infer(ctx, m.Version.Name+"@"+m.Version.Digest, &call)
 	span.End(err)
+	p.Metrics.outcome(m.Version, err)
+	p.ledger.note(m.Version, call.Rows, call.Runs, call.Stages, time.Since(began), err)
 	if err != nil {
 		return nil, err
 	}
