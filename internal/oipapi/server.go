@@ -15,8 +15,10 @@ import (
 	"google.golang.org/grpc/credentials"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 
+	"github.com/goshawk-ai/goshawk/api/oip"
 	"github.com/goshawk-ai/goshawk/internal/access"
 	"github.com/goshawk-ai/goshawk/internal/principal"
 	"github.com/goshawk-ai/goshawk/internal/problem"
@@ -24,9 +26,15 @@ import (
 
 const healthService = "/grpc.health.v1.Health/"
 
-// Options of New. Access is needed.
+// Options of New. Access is needed. Without Inference and Repository, which come
+// together, the door answers for the server's health and nothing else.
 type Options struct {
-	Access  *access.Guard
+	Access     *access.Guard
+	Inference  Inference
+	Repository Repository
+	Settings   *Settings // nil: of its own; one for all doors of a server
+	Version    string    // of this release
+
 	Ready   func() error // nil: always
 	TLS     *tls.Config  // nil: in the clear
 	MaxBody int          // 100 MB: bytes of one message; grpc's own default is 4 MB
@@ -34,6 +42,8 @@ type Options struct {
 	Logger  *slog.Logger // nil: nothing is logged
 	// Poll (1 s) is how often a watcher of the health is told what changed.
 	Poll time.Duration
+	// InFlight (16) requests of one stream are computed at a time.
+	InFlight int
 }
 
 // Server is the door. Make it with New, run it with Serve, end it with Stop.
@@ -61,7 +71,10 @@ func New(o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{guard: o.Access, log: o.Logger, health: &health{ready: o.Ready, poll: o.Poll, stop: make(chan struct{})}}
+	if o.InFlight <= 0 {
+		o.InFlight = 16
+	}
+	s := &Server{guard: o.Access, log: o.Logger, health: &health{ready: o.Ready, poll: o.Poll, stop: make(chan struct{}), services: []string{""}}}
 	options := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(o.MaxBody),
 		grpc.MaxConcurrentStreams(o.Streams),
@@ -78,7 +91,24 @@ func New(o Options) *Server {
 	}
 	s.server = grpc.NewServer(options...)
 	healthpb.RegisterHealthServer(s.server, s.health)
+	if o.Inference != nil {
+		s.serveInference(&o)
+	}
 	return s
+}
+
+// serveInference adds the Open Inference Protocol, and reflection (v1 and
+// v1alpha), by which tools find out what is served.
+func (s *Server) serveInference(o *Options) {
+	if o.Settings == nil {
+		o.Settings = NewSettings()
+	}
+	s.health.services = append(s.health.services, oip.GRPCInferenceService_ServiceDesc.ServiceName)
+	oip.RegisterGRPCInferenceServiceServer(s.server, &grpcDoor{
+		service: &service{inference: o.Inference, repository: o.Repository},
+		ready:   o.Ready, settings: o.Settings, version: o.Version, log: o.Logger, inFlight: o.InFlight,
+	})
+	reflection.Register(s.server)
 }
 
 // Serve answers on the listener until Stop, and returns nil then.
