@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/goshawk-ai/goshawk/internal/httpapi"
 	"github.com/goshawk-ai/goshawk/internal/problem"
@@ -15,11 +16,29 @@ const (
 	typeBinary = "application/octet-stream"
 )
 
+// restDoor is the protocol's REST form.
+type restDoor struct {
+	service  *service
+	ready    func() error
+	settings *Settings
+	version  string
+}
+
 // Routes are the protocol's REST form, for httpapi.Options.Routes. The addresses
 // and documents are those of kserve/open-inference-protocol
 // (specification/protocol/inference_rest.md) and of Triton's extensions
 // (triton-inference-server/server, docs/protocol).
-func (s *Server) Routes() []httpapi.Route {
+func Routes(o Options) []httpapi.Route {
+	s := &restDoor{
+		service: &service{inference: o.Inference, repository: o.Repository},
+		ready:   o.Ready, settings: o.Settings, version: o.Version,
+	}
+	if s.ready == nil {
+		s.ready = func() error { return nil }
+	}
+	if s.settings == nil {
+		s.settings = NewSettings()
+	}
 	get := func(h httpapi.Handler) map[string]httpapi.Handler {
 		return map[string]httpapi.Handler{http.MethodGet: h}
 	}
@@ -91,13 +110,25 @@ func sendJSON(x *httpapi.Exchange, r *http.Request, v any) error {
 	return nil
 }
 
+// checkVersion refuses what cannot name a model or a version: a reference to it
+// could mean another.
+func checkVersion(name, version string) error {
+	if name == "" || strings.Contains(name, "/") {
+		return problem.ModelNotFound.New("no model is called %.60q", name)
+	}
+	if strings.Trim(version, "0123456789") != "" || len(version) > 18 {
+		return problem.ModelNotFound.New("the model %.60q has no version %.20q; versions are whole numbers", name, version)
+	}
+	return nil
+}
+
 // target is the model and the version that the address names.
 func target(r *http.Request) (name, version string, err error) {
 	name, version = r.PathValue("model"), r.PathValue("version")
 	return name, version, checkVersion(name, version)
 }
 
-func (s *Server) restServer(x *httpapi.Exchange, r *http.Request) error {
+func (s *restDoor) restServer(x *httpapi.Exchange, r *http.Request) error {
 	return sendJSON(x, r, struct {
 		Name       string   `json:"name"`
 		Version    string   `json:"version"`
@@ -107,18 +138,18 @@ func (s *Server) restServer(x *httpapi.Exchange, r *http.Request) error {
 
 // The health documents have a member for each reader: the specification asks for
 // live, KServe's client reads ready.
-func (s *Server) restLive(x *httpapi.Exchange, r *http.Request) error {
+func (s *restDoor) restLive(x *httpapi.Exchange, r *http.Request) error {
 	return sendJSON(x, r, map[string]bool{"live": true})
 }
 
-func (s *Server) restReady(x *httpapi.Exchange, r *http.Request) error {
+func (s *restDoor) restReady(x *httpapi.Exchange, r *http.Request) error {
 	if err := s.ready(); err != nil {
 		return notReady(err)
 	}
 	return sendJSON(x, r, map[string]bool{"live": true, "ready": true})
 }
 
-func (s *Server) restModelReady(x *httpapi.Exchange, r *http.Request) error {
+func (s *restDoor) restModelReady(x *httpapi.Exchange, r *http.Request) error {
 	name, version, err := target(r)
 	if err != nil {
 		return err

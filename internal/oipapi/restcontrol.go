@@ -3,6 +3,9 @@ package oipapi
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"io/fs"
+	"math"
 	"net/http"
 	"strings"
 
@@ -45,7 +48,7 @@ type restState struct {
 	Reason  string `json:"reason,omitempty"`
 }
 
-func (s *Server) restIndex(x *httpapi.Exchange, r *http.Request) error {
+func (s *restDoor) restIndex(x *httpapi.Exchange, r *http.Request) error {
 	ready := false
 	err := small(x, r, func(s *scan, name string) (err error) {
 		if name == "ready" {
@@ -66,7 +69,7 @@ func (s *Server) restIndex(x *httpapi.Exchange, r *http.Request) error {
 	return sendJSON(x, r, list)
 }
 
-func (s *Server) restLoad(x *httpapi.Exchange, r *http.Request) error {
+func (s *restDoor) restLoad(x *httpapi.Exchange, r *http.Request) error {
 	name, _, err := target(r)
 	if err != nil {
 		return err
@@ -103,6 +106,9 @@ func loadParameter(s *scan, o *LoadOptions, name string) error {
 	if !file {
 		return problem.InvalidRequest.New("a load has no parameter %.60q; there are config and file:VERSION/NAME", name)
 	}
+	if !fs.ValidPath(path) || path == "." {
+		return problem.InvalidRequest.New("the parameter %.60q names no file of a model's directory, such as file:1/model.onnx", name)
+	}
 	text, err := s.bytes("a file")
 	if err != nil {
 		return err
@@ -122,7 +128,7 @@ func loadParameter(s *scan, o *LoadOptions, name string) error {
 }
 
 // restUnload has no dependents to unload: no model here is made of others.
-func (s *Server) restUnload(x *httpapi.Exchange, r *http.Request) error {
+func (s *restDoor) restUnload(x *httpapi.Exchange, r *http.Request) error {
 	name, _, err := target(r)
 	if err != nil {
 		return err
@@ -149,10 +155,10 @@ func (s *Server) restUnload(x *httpapi.Exchange, r *http.Request) error {
 	return nil
 }
 
-// traceKind is the kind of settings that the address is about.
-func (s *Server) traceKind(r *http.Request) (string, error) {
+// traced is the model whose traces the address is about; "" for all.
+func (s *restDoor) traced(r *http.Request) (string, error) {
 	if r.PathValue("model") == "" {
-		return kindTrace, nil
+		return "", nil
 	}
 	name, _, err := target(r)
 	if err != nil {
@@ -161,46 +167,92 @@ func (s *Server) traceKind(r *http.Request) (string, error) {
 	if err := s.service.repository.Ready(name); errors.Is(err, problem.ModelNotFound) {
 		return "", err
 	}
-	return kindTrace + "/" + name, nil
+	return name, nil
 }
 
-func (s *Server) restTrace(x *httpapi.Exchange, r *http.Request) error {
-	kind, err := s.traceKind(r)
+func (s *restDoor) restTrace(x *httpapi.Exchange, r *http.Request) error {
+	name, err := s.traced(r)
 	if err != nil {
 		return err
 	}
-	return sendJSON(x, r, s.settings.get(kind))
+	return s.sendTrace(x, r, name, nil)
 }
 
-func (s *Server) restSetTrace(x *httpapi.Exchange, r *http.Request) error {
-	kind, err := s.traceKind(r)
+// restSetTrace changes what the body names. A null clears a setting; a body that
+// names none clears all that a model has of its own.
+func (s *restDoor) restSetTrace(x *httpapi.Exchange, r *http.Request) error {
+	name, err := s.traced(r)
 	if err != nil {
 		return err
 	}
-	return s.change(x, r, kind)
-}
-
-func (s *Server) restLogging(x *httpapi.Exchange, r *http.Request) error {
-	return sendJSON(x, r, s.settings.get(kindLog))
-}
-
-func (s *Server) restSetLogging(x *httpapi.Exchange, r *http.Request) error {
-	return s.change(x, r, kindLog)
-}
-
-func (s *Server) change(x *httpapi.Exchange, r *http.Request, kind string) error {
-	values := map[string]any{}
-	err := small(x, r, func(s *scan, name string) (err error) {
-		values[name], err = settingValue(s)
+	changes := map[string][]string{}
+	err = small(x, r, func(s *scan, setting string) error {
+		value, err := settingValue(s)
+		switch v := value.(type) {
+		case nil:
+			changes[setting] = nil
+		case []string:
+			changes[setting] = v
+		default:
+			changes[setting] = []string{fmt.Sprint(v)}
+		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if err := s.settings.set(kind, values); err != nil {
+	if len(changes) == 0 && name != "" {
+		for setting := range traceDefaults() {
+			changes[setting] = nil
+		}
+	}
+	return s.sendTrace(x, r, name, changes)
+}
+
+func (s *restDoor) sendTrace(x *httpapi.Exchange, r *http.Request, model string, changes map[string][]string) error {
+	now, err := s.settings.Trace(model, changes)
+	if err != nil {
 		return err
 	}
-	return sendJSON(x, r, s.settings.get(kind))
+	// Only the levels are a list in this form.
+	out := make(map[string]any, len(now))
+	for name, values := range now {
+		out[name] = strings.Join(values, ",")
+		if name == "trace_level" {
+			out[name] = values
+		}
+	}
+	return sendJSON(x, r, out)
+}
+
+func (s *restDoor) restLogging(x *httpapi.Exchange, r *http.Request) error {
+	return s.sendLogging(x, r, nil)
+}
+
+func (s *restDoor) restSetLogging(x *httpapi.Exchange, r *http.Request) error {
+	changes := map[string]any{}
+	err := small(x, r, func(s *scan, setting string) error {
+		value, err := settingValue(s)
+		if n, whole := value.(int64); whole && n >= 0 && n <= math.MaxUint32 {
+			value = uint32(n)
+		}
+		if value != nil { // a null leaves a setting as it is
+			changes[setting] = value
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.sendLogging(x, r, changes)
+}
+
+func (s *restDoor) sendLogging(x *httpapi.Exchange, r *http.Request, changes map[string]any) error {
+	now, err := s.settings.Log(changes)
+	if err != nil {
+		return err
+	}
+	return sendJSON(x, r, now)
 }
 
 // settingValue reads null, text, a number, true, false or a list of text.

@@ -75,13 +75,13 @@ func (r *reading) fill(in *input, t *tensor.Tensor) error {
 	case tensor.Bool:
 		return fill(s, in, t.Data, s.bit)
 	case tensor.Uint8:
-		return fill(s, in, t.Data, narrow[uint8](s, 1<<8-1))
+		return fill(s, in, t.Data, upTo[uint8](s, 1<<8-1))
 	case tensor.Uint16:
-		return fill(s, in, tensor.View[uint16](t.Data), narrow[uint16](s, 1<<16-1))
+		return fill(s, in, tensor.View[uint16](t.Data), upTo[uint16](s, 1<<16-1))
 	case tensor.Uint32:
-		return fill(s, in, tensor.View[uint32](t.Data), narrow[uint32](s, 1<<32-1))
+		return fill(s, in, tensor.View[uint32](t.Data), upTo[uint32](s, 1<<32-1))
 	case tensor.Uint64:
-		return fill(s, in, tensor.View[uint64](t.Data), narrow[uint64](s, 1<<64-1))
+		return fill(s, in, tensor.View[uint64](t.Data), upTo[uint64](s, 1<<64-1))
 	case tensor.Int8:
 		return fill(s, in, tensor.View[int8](t.Data), within[int8](s, -1<<7, 1<<7-1))
 	case tensor.Int16:
@@ -100,7 +100,7 @@ func (r *reading) fill(in *input, t *tensor.Tensor) error {
 	}
 }
 
-func narrow[T uint8 | uint16 | uint32 | uint64](s *scan, most uint64) func() (T, error) {
+func upTo[T uint8 | uint16 | uint32 | uint64](s *scan, most uint64) func() (T, error) {
 	return func() (T, error) {
 		n, err := s.unsigned(most)
 		return T(n), err

@@ -15,7 +15,7 @@ import (
 // body are JSON.
 const headerLength = "Inference-Header-Content-Length"
 
-func (s *Server) restInfer(x *httpapi.Exchange, r *http.Request) error {
+func (s *restDoor) restInfer(x *httpapi.Exchange, r *http.Request) error {
 	name, version, err := target(r)
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func jsonLength(h http.Header, body int) (int, error) {
 // rawInfer makes a call of a body without JSON: the elements of the model's one
 // input, whose shape must follow from their number. BYTES are one element, the
 // body as it is. The answer is binary too, as Triton's.
-func (s *Server) rawInfer(r *http.Request, ref string, body []byte, reserve func(int64) error) (*restCall, error) {
+func (s *restDoor) rawInfer(r *http.Request, ref string, body []byte, reserve func(int64) error) (*restCall, error) {
 	d, err := s.service.repository.Describe(r.Context(), ref)
 	if err != nil {
 		return nil, err
@@ -120,7 +120,7 @@ func rawShape(spec tensor.Spec, size int) ([]int64, error) {
 			return nil, problem.InvalidRequest.New("the input %q is %s, and the body's %d bytes are no whole number of elements", spec.Name, spec.Type.Protocol(), size)
 		}
 	}
-	shape, open, known := dims(spec), -1, int64(1)
+	shape, open, known := listed(shapeOf(spec)), -1, int64(1)
 	for i, n := range shape {
 		switch {
 		case n >= 0 && (n == 0 || known > 1<<40/n):

@@ -10,7 +10,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/tensor"
 )
 
-func (s *Server) describe(r *http.Request) (Description, error) {
+func (s *restDoor) describe(r *http.Request) (Description, error) {
 	name, version, err := target(r)
 	if err != nil {
 		return Description{}, err
@@ -24,24 +24,18 @@ type restTensor struct {
 	Shape []int64 `json:"shape"`
 }
 
+// listed keeps the shape of a scalar from being null.
+func listed(shape []int64) []int64 { return append([]int64{}, shape...) }
+
 func restTensors(specs []tensor.Spec) []restTensor {
 	list := make([]restTensor, len(specs))
 	for i, spec := range specs {
-		list[i] = restTensor{spec.Name, spec.Type.Protocol(), dims(spec)}
+		list[i] = restTensor{spec.Name, spec.Type.Protocol(), listed(shapeOf(spec))}
 	}
 	return list
 }
 
-// dims is a shape as documents have it: a list, if empty, and for a model that
-// says nothing about it one open size, which is the nearest that there is.
-func dims(spec tensor.Spec) []int64 {
-	if !spec.Ranked {
-		return []int64{-1}
-	}
-	return append([]int64{}, spec.Shape...)
-}
-
-func (s *Server) restModel(x *httpapi.Exchange, r *http.Request) error {
+func (s *restDoor) restModel(x *httpapi.Exchange, r *http.Request) error {
 	d, err := s.describe(r)
 	if err != nil {
 		return err
@@ -63,29 +57,20 @@ type configTensor struct {
 	Dims []int64 `json:"dims"`
 }
 
-func configTensors(specs []tensor.Spec, batched bool) []configTensor {
+func configTensors(specs []tensor.Spec, maxBatch int) []configTensor {
 	list := make([]configTensor, len(specs))
 	for i, spec := range specs {
-		name := spec.Type.Protocol()
-		if spec.Type == tensor.String {
-			name = "STRING"
-		}
-		shape := dims(spec)
-		if batched && len(shape) > 0 { // there the first axis goes without saying
-			shape = shape[1:]
-		}
-		list[i] = configTensor{spec.Name, "TYPE_" + name, shape}
+		list[i] = configTensor{spec.Name, dataType(spec.Type).String(), listed(dims(spec, maxBatch))}
 	}
 	return list
 }
 
 // restConfig is the part of Triton's ModelConfig that has a meaning here.
-func (s *Server) restConfig(x *httpapi.Exchange, r *http.Request) error {
+func (s *restDoor) restConfig(x *httpapi.Exchange, r *http.Request) error {
 	d, err := s.describe(r)
 	if err != nil {
 		return err
 	}
-	batched := d.MaxBatch > 0
 	return sendJSON(x, r, struct {
 		Name     string         `json:"name"`
 		Platform string         `json:"platform"`
@@ -93,7 +78,7 @@ func (s *Server) restConfig(x *httpapi.Exchange, r *http.Request) error {
 		MaxBatch int            `json:"max_batch_size"`
 		Input    []configTensor `json:"input"`
 		Output   []configTensor `json:"output"`
-	}{d.Name, d.Platform, d.Backend, d.MaxBatch, configTensors(d.Inputs, batched), configTensors(d.Outputs, batched)})
+	}{d.Name, d.Platform, d.Backend, d.MaxBatch, configTensors(d.Inputs, d.MaxBatch), configTensors(d.Outputs, d.MaxBatch)})
 }
 
 type restCount struct {
@@ -144,7 +129,7 @@ func milliseconds(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-func (s *Server) restStatistics(x *httpapi.Exchange, r *http.Request) error {
+func (s *restDoor) restStatistics(x *httpapi.Exchange, r *http.Request) error {
 	ref := ""
 	if r.PathValue("model") != "" {
 		name, version, err := target(r)
