@@ -12,7 +12,7 @@ func Admin(o Options, admit func(*http.Request) error, mux *http.ServeMux) http.
 	d := &door{Options: o.withDefaults()}
 	d.metrics = newMetrics(d.Metrics)
 	admitted := func(path string, h handler) http.Handler {
-		return d.serve(path, false, true, func(x *exchange, r *http.Request) error {
+		return d.serve(route{path: path, quiet: true}, func(x *exchange, r *http.Request) error {
 			if err := admit(r); err != nil {
 				return err
 			}

@@ -143,7 +143,7 @@ func TestLogSettings(t *testing.T) {
 	}
 	got, err := c.LogSettings(t.Context(), &oip.LogSettingsRequest{})
 	s := got.GetSettings()
-	if err != nil || s["log_info"].GetBoolParam() || !s["log_errors"].GetBoolParam() || s["log_verbose_level"].GetUint32Param() != 2 || s["log_format"].GetStringParam() != "ISO8601" {
+	if err != nil || s["log_info"].GetBoolParam() || !s["log_error"].GetBoolParam() || s["log_verbose_level"].GetUint32Param() != 2 || s["log_format"].GetStringParam() != "ISO8601" {
 		t.Errorf("got %v, %v; want what was set, and the rest as it was", s, err)
 	}
 }

@@ -24,7 +24,7 @@ func NewSettings() *Settings {
 	return &Settings{
 		trace: map[string]map[string][]string{"": traceDefaults()},
 		log: map[string]any{
-			"log_file": "", "log_info": true, "log_warnings": true, "log_errors": true,
+			"log_file": "", "log_info": true, "log_warning": true, "log_error": true,
 			"log_verbose_level": uint32(0), "log_format": "default",
 		},
 	}
@@ -90,6 +90,9 @@ func checkTrace(name string, values []string) error {
 		for _, v := range values {
 			if v != "OFF" && v != "TIMESTAMPS" && v != "TENSORS" {
 				return problem.InvalidRequest.New("the trace level %s is none of OFF, TIMESTAMPS and TENSORS", quoted(v))
+			}
+			if v == "OFF" && len(values) > 1 {
+				return problem.InvalidRequest.New("the trace level OFF stands alone, and %d levels were sent", len(values))
 			}
 		}
 		return nil
