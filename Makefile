@@ -40,8 +40,9 @@ test: build # the end-to-end tests run the real program
 	@scripts/modules.sh -test ./...
 	go test $(TESTFLAGS) ./...
 
-# The library goes into the program compressed; the copy is taken away again, since it is no source.
-dist: lib
+# The pinned library goes into the program compressed, and no other; the copy is taken away again, since it is no source.
+dist: need
+	@GOSHAWK_ONNXRUNTIME_LIBRARY= scripts/fetch-runtime.sh lib
 	@scripts/modules.sh ./cmd/goshawk
 	@mkdir -p dist
 	@gzip -9nc lib/libonnxruntime.so.* >$(EMBEDDED)

@@ -6,7 +6,8 @@
 # It comes from pip's wheel, or else from npm's package; both are pinned by the
 # digest of what is downloaded and of the library inside. When the right file is
 # there already nothing is fetched and nothing printed. GOSHAWK_FETCH=pip or npm
-# allows only that one.
+# allows only that one. A library of the user's own, named by
+# GOSHAWK_ONNXRUNTIME_LIBRARY, wins: then none is fetched.
 set -eu
 
 version=1.30.0
@@ -18,6 +19,11 @@ fail() {
 
 [ $# -eq 1 ] || fail "name one directory to put the library in (as in: scripts/fetch-runtime.sh lib)"
 dest=$1
+own=${GOSHAWK_ONNXRUNTIME_LIBRARY:-}
+if [ -n "$own" ]; then
+	[ -f "$own" ] || fail "GOSHAWK_ONNXRUNTIME_LIBRARY names $own, and there is no such file"
+	exit 0
+fi
 library="$dest/libonnxruntime.so.$version"
 
 # The digests were taken from the files that pip and npm fetched on the day

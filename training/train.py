@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains the built-in cifar10 model. Float32, one thread, resumable.
 
-usage: train.py --data DIR --checkpoints DIR [--epochs 30] [--log FILE]
+usage: train.py --data DIR --checkpoints DIR [--cycles 30:0.12,20:0.06] [--log FILE]
 """
 import argparse
 import copy
@@ -28,10 +28,22 @@ def accuracy(net, pixels, labels, batch=500):
     return 100 * right / len(pixels)
 
 
-def rate(step, total, peak, warm):
-    """One cycle: linear up to the peak in the first `warm` share, then linear down to nothing."""
-    at = step / total
-    return peak * at / warm if at < warm else peak * (1 - at) / (1 - warm)
+def rate(at, cycles, warm=0.2):
+    """Learning rate `at` a point in epochs. Each cycle of (epochs, peak) goes linearly up to its
+    peak in the first `warm` share, then linearly down to nothing; a later cycle starts from where
+    the one before it ended."""
+    for length, peak in cycles:
+        if at < length:
+            share = at / length
+            return peak * share / warm if share < warm else peak * (1 - share) / (1 - warm)
+        at -= length
+    return 0.0
+
+
+def cycles(text):
+    """"30:0.12,20:0.06" -> [(30, 0.12), (20, 0.06)]: epochs and peak learning rate of each cycle."""
+    pairs = [part.split(":") for part in text.split(",")]
+    return [(int(length), float(peak)) for length, peak in pairs]
 
 
 def save(path, state):
@@ -45,9 +57,8 @@ def main():
     p.add_argument("--checkpoints", required=True)
     p.add_argument("--second", help="where every fifth checkpoint is copied to")
     p.add_argument("--log", help="a line of JSON an epoch is added to it")
-    p.add_argument("--epochs", type=int, default=30)
+    p.add_argument("--cycles", type=cycles, default="30:0.12,20:0.06", help="epochs:peak rate of each cycle")
     p.add_argument("--batch", type=int, default=128)
-    p.add_argument("--peak", type=float, default=0.12)
     p.add_argument("--decay", type=float, default=5e-4)
     p.add_argument("--smoothing", type=float, default=0.05)
     p.add_argument("--share", type=float, default=0.4, help="pictures of a batch that go by upload-and-shrink")
@@ -75,7 +86,7 @@ def main():
         optimizer.load_state_dict(state["optimizer"])
         epoch = state["epoch"]
     steps = len(pixels) // a.batch
-    for epoch in range(epoch, a.epochs):
+    for epoch in range(epoch, sum(length for length, _ in a.cycles)):
         began, cpu, total = time.time(), time.process_time(), 0.0
         rng = np.random.default_rng((a.seed, epoch))  # resumed or not, an epoch sees the same pictures
         order = rng.permutation(len(pixels))
@@ -85,7 +96,7 @@ def main():
             x = tensor(data.augment(pixels[pick], rng, a.share))
             y = torch.from_numpy(labels[pick])
             for group in optimizer.param_groups:
-                group["lr"] = rate(epoch * steps + step, a.epochs * steps, a.peak, 0.2)
+                group["lr"] = rate(epoch + step / steps, a.cycles)
             logits, _ = net(x)
             loss = F.cross_entropy(logits, y, label_smoothing=a.smoothing)
             optimizer.zero_grad(set_to_none=True)

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"go.uber.org/goleak"
 
 	"github.com/goshawk-ai/goshawk/internal/config"
@@ -73,24 +74,64 @@ func TestWrongUseIsOneSentence(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"srve"}, `goshawk: there is no command "goshawk srve" (try goshawk --help)`},
+		{[]string{"srve"}, `goshawk: there is no command "goshawk srve" (did you mean serve?)`},
+		{[]string{"help", "srve"}, `goshawk: there is no command "goshawk srve" (did you mean serve?)`},
+		{[]string{"help", "models", "nothing"}, `goshawk: there is no command "goshawk models nothing" (try goshawk models --help)`},
 		{[]string{"models", "delete"}, `goshawk: there is no command "goshawk models delete" (try goshawk models --help)`},
 		{[]string{"serve", "here"}, `goshawk: goshawk serve takes no arguments, and "here" is one (try goshawk serve --help)`},
-		{[]string{"serve", "--lisen", "x"}, `goshawk: unknown flag: --lisen (try goshawk serve --help)`},
+		{[]string{"serve", "--lisen", "x"}, `goshawk: unknown flag: --lisen (did you mean --listen?)`},
+		{[]string{"predict", "--top_k", "3", "a"}, `goshawk: unknown flag: --top_k (did you mean --top-k?)`},
+		{[]string{"predict", "-x", "a"}, `goshawk: unknown shorthand flag: 'x' in -x (try goshawk predict --help)`},
+		{[]string{"predict", "--top-k", "three", "a"}, `goshawk: --top-k is "three"; want a whole number (try goshawk predict --help)`},
+		{[]string{"predict", "--threshold", "half", "a"}, `goshawk: --threshold is "half"; want a number (try goshawk predict --help)`},
+		{[]string{"predict", "-", "-"}, `goshawk: - is given twice, and there is one stdin with one picture on it`},
+		{[]string{"predict", "ftp://example.org/a.jpg"}, `goshawk: cannot read "ftp://example.org/a.jpg": only http and https addresses are fetched, and files are named by their paths`},
+		{[]string{"predict", "File:///a.jpg"}, `goshawk: cannot read "File:///a.jpg": only http and https addresses are fetched, and files are named by their paths`},
 		{[]string{"serve", "--listen", "8080"}, `goshawk: --listen: "8080" is no address (write it as 127.0.0.1:8080)`},
 		{[]string{"serve", "--listen", "0.0.0.0:1"}, `goshawk: listen: refusing to listen on 0.0.0.0:1 without a key: anybody on the network could use it (set auth.keys_file, or listen on 127.0.0.1)`},
 		{[]string{"predict"}, `goshawk: goshawk predict takes at least one file, directory, URL or -, and was given 0 (try goshawk predict --help)`},
-		{[]string{"predict", "-o", "xml", "a"}, `goshawk: invalid argument "xml" for "-o, --output" flag: it is one of table, json, csv (try goshawk predict --help)`},
+		{[]string{"predict", "-o", "xml", "a"}, `goshawk: --output is "xml"; want one of table, json, csv (try goshawk predict --help)`},
 		{[]string{"predict", "--threshold", "2", "a"}, `goshawk: --threshold is 2; want a number from 0 to 1`},
 		{[]string{"predict", "--top-k", "0", "a"}, `goshawk: --top-k is 0; want a whole number from 1 to 100000`},
 		{[]string{"predict", "--top-k", "100001", "a"}, `goshawk: --top-k is 100001; want a whole number from 1 to 100000`},
 		{[]string{"completion", "nosuch"}, `goshawk: there is no command "goshawk completion nosuch" (try goshawk completion --help)`},
 		{[]string{"completion", "bash", "now"}, `goshawk: goshawk completion bash takes no arguments, and "now" is one (try goshawk completion bash --help)`},
 		{[]string{"predict", "--server", "here", "a"}, `goshawk: client.server: "here" is no URL (write it as http://127.0.0.1:8080)`},
-		{[]string{"config", "verify", "--config", "none.yaml"}, `goshawk: cannot read the configuration: open none.yaml: no such file or directory`},
+		{[]string{"config", "verify", "--config", "none.yaml"}, `goshawk: cannot read the configuration "none.yaml": no such file or directory`},
 	} {
 		if code := b.run(t.Context(), c.args...); code != exitUsage || b.err.String() != c.want+"\n" || b.out.Len() != 0 {
 			t.Errorf("%q: code %d, stdout %q\n got %s\nwant %s", c.args, code, &b.out, &b.err, c.want)
+		}
+	}
+}
+
+func TestHelpAndVersionHoweverTheyAreAskedFor(t *testing.T) {
+	b := newBench(t)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--version"}, "goshawk " + release + "\n"},
+		{[]string{"help", "models", "ls"}, "List the models\n"},
+		{[]string{"help"}, "Goshawk classifies pictures"},
+	} {
+		if code := b.run(t.Context(), c.args...); code != exitDone || !strings.HasPrefix(b.out.String(), c.want) || b.err.Len() != 0 {
+			t.Errorf("%q: code %d, stderr %q, stdout begins %.60q; want 0 and %q", c.args, code, &b.err, &b.out, c.want)
+		}
+	}
+}
+
+// TestVerifyReadsTheKeys: a server with such a file would not start.
+func TestVerifyReadsTheKeys(t *testing.T) {
+	t.Chdir(files(t, map[string]string{"empty": "keys: []\n", "bad": "keys: [{id: a, sha256: zz}]\n"}))
+	b := newBench(t)
+	for file, want := range map[string]string{
+		"empty": "goshawk: keys file empty: there is no key in it\n",
+		"bad":   "goshawk: keys file bad: key 1: sha256 must be the 64 hex digits that 'printf %s \"$KEY\" | sha256sum' prints\n",
+		"none":  "goshawk: auth.keys_file cannot be read: \"none\": no such file or directory\n",
+	} {
+		if code := b.run(t.Context(), "config", "verify", "--auth-keys-file", file); code != exitUsage || b.err.String() != want {
+			t.Errorf("%s: code %d\n got %swant %s", file, code, &b.err, want)
 		}
 	}
 }
@@ -128,6 +169,45 @@ func TestHelpHasExamples(t *testing.T) {
 	}
 }
 
+// TestExamplesOfTheHelpAreRightUse: the flags are there, and the arguments are
+// as many as the command takes. What the examples do, others test.
+func TestExamplesOfTheHelpAreRightUse(t *testing.T) {
+	b := newBench(t)
+	seen := 0
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		for line := range strings.Lines(cmd.Example) {
+			_, line, ours := strings.Cut(line, "goshawk ")
+			if !ours {
+				continue // a line for another program
+			}
+			seen++
+			line, _, _ = strings.Cut(line, " | ")
+			line, _, _ = strings.Cut(line, " > ")
+			// Afresh, since flags keep what they were given.
+			meant, args, err := newRoot(&b.console, b.rooms).Find(strings.Fields(line))
+			if err == nil {
+				err = meant.ParseFlags(args)
+			}
+			if err == nil {
+				err = meant.ValidateArgs(meant.Flags().Args())
+			}
+			if err != nil || !strings.HasPrefix(meant.CommandPath(), cmd.CommandPath()) {
+				t.Errorf("%s --help shows goshawk %s, which is of %s: %v", cmd.CommandPath(), line, meant.CommandPath(), err)
+			}
+		}
+		for _, sub := range cmd.Commands() {
+			if sub.Name() != "completion" { // cobra's
+				walk(sub)
+			}
+		}
+	}
+	walk(newRoot(&b.console, b.rooms))
+	if seen < 15 {
+		t.Errorf("%d examples were found; there are more", seen)
+	}
+}
+
 func TestExitCodes(t *testing.T) {
 	interrupted, cancel := context.WithCancelCause(context.Background())
 	cancel(stopped{syscall.SIGTERM})
@@ -157,12 +237,11 @@ func TestAServerThatCutRequestsOffSaysSo(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	b.rooms.serve = func(_ context.Context, cfg *config.Config, _ string, _ io.Writer, _ *slog.Logger) error {
 		cancel(stopped{syscall.SIGINT})
-		doors := errors.Join(context.DeadlineExceeded, context.DeadlineExceeded)
-		drain := errors.Join(fmt.Errorf("cut off: %w", doors))
+		drain := errors.Join(errors.New("2 requests were cut off"))
 		return errors.Join(drain, errors.New("the registry cannot be closed"))
 	}
-	code := b.run(ctx, "serve", "--drain-timeout", "1s")
-	want := "goshawk: requests were cut off after 1s (--drain-timeout)\ngoshawk: the registry cannot be closed\n"
+	code := b.run(ctx, "serve")
+	want := "goshawk: 2 requests were cut off\ngoshawk: the registry cannot be closed\n"
 	if code != exitFailed || b.err.String() != want {
 		t.Errorf("code %d, stderr\n%s\nwant 1 and\n%s", code, &b.err, want)
 	}

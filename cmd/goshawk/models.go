@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"strconv"
 	"strings"
 	"time"
 
@@ -43,7 +41,7 @@ func withModels(cmd *cobra.Command, c *console, h rooms, work func(ctx context.C
 		if err != nil {
 			return err
 		}
-		return work(cmd.Context(), m, args)
+		return whichModels(work(cmd.Context(), m, args), "")
 	}
 }
 
@@ -159,58 +157,6 @@ func newModelsInspect(c *console, h rooms) *cobra.Command {
 	return cmd
 }
 
-func writePackage(c *console, f *format, version fleet.Version, pkg *model.Package) error {
-	files, err := packageFiles(pkg)
-	if err != nil {
-		return err
-	}
-	if f.value == "json" {
-		return writeJSON(c.out, inspection{document(version), pkg.Manifest.Description, pkg.Manifest.License, labelNames(pkg), files})
-	}
-	rows := [][]string{
-		{"name", version.Name},
-		{"version", version.Digest},
-		{"aliases", strings.Join(version.Aliases, ", ")},
-		{"added", added(version)},
-		{"description", pkg.Manifest.Description},
-		{"license", pkg.Manifest.License},
-		{"labels", strconv.Itoa(len(pkg.Labels))},
-	}
-	for _, file := range files {
-		rows = append(rows, []string{"file", fmt.Sprintf("%s (%d bytes)", file.Path, file.Bytes)})
-	}
-	return writeTable(c, f, []string{"PART", "VALUE"}, rows)
-}
-
-// packageFile is a file of a package in `models inspect`.
-type packageFile struct {
-	Path  string `json:"path"`
-	Bytes int64  `json:"bytes"`
-}
-
-func packageFiles(p *model.Package) ([]packageFile, error) {
-	var files []packageFile
-	err := fs.WalkDir(p.FS, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		info, err := d.Info()
-		if err == nil {
-			files = append(files, packageFile{path, info.Size()})
-		}
-		return err
-	})
-	return files, err
-}
-
-func labelNames(p *model.Package) []string {
-	names := make([]string, len(p.Labels))
-	for i, l := range p.Labels {
-		names[i] = l.Name
-	}
-	return names
-}
-
 func newModelsRemove(c *console, h rooms) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rm MODEL",
@@ -320,15 +266,6 @@ func document(v fleet.Version) versionDocument {
 		d.Added = &at
 	}
 	return d
-}
-
-// inspection is `models inspect -o json`.
-type inspection struct {
-	versionDocument
-	Description string        `json:"description"`
-	License     string        `json:"license"`
-	Labels      []string      `json:"labels"`
-	Files       []packageFile `json:"files"`
 }
 
 // short is a digest with the 12 digits that suffice to refer to it.

@@ -52,15 +52,18 @@ func TestModelsList(t *testing.T) {
 func TestModelsInspect(t *testing.T) {
 	b := toys(t)
 	code := b.run(t.Context(), "models", "inspect", "toy@default")
-	for _, want := range []string{"name\ttoy\n", "description\tTwo classes\n", "license\tMIT\n", "labels\t2\n", "file\tmodel.onnx (4 bytes)\n"} {
+	for _, want := range []string{
+		"name\ttoy\n", "description\tTwo classes\n", "license\tMIT\n", "labels\t2\n", "file\tmodel.onnx (4 bytes)\n",
+		"preprocess.resize\t{mode: ", "output.activation\tsoftmax\n",
+	} {
 		if code != exitDone || !strings.Contains(b.out.String(), want) {
 			t.Errorf("code %d, lacks %q:\n%s%s", code, want, &b.out, &b.err)
 		}
 	}
 	var got inspection
 	b.run(t.Context(), "models", "inspect", "toy", "-o", "json")
-	if err := json.Unmarshal(b.out.Bytes(), &got); err != nil || strings.Join(got.Labels, " ") != "cat dog" || len(got.Files) != 2 {
-		t.Errorf("json %s (%v); want labels and files", &b.out, err)
+	if err := json.Unmarshal(b.out.Bytes(), &got); err != nil || strings.Join(got.Labels, " ") != "cat dog" || len(got.Files) != 2 || got.Manifest["preprocess"] == nil {
+		t.Errorf("json %s (%v); want labels, files, and how pictures are prepared", &b.out, err)
 	}
 }
 
@@ -79,8 +82,8 @@ func TestModelsRefusals(t *testing.T) {
 		{[]string{"add", "https://example.org/a"}, exitUsage, "needs --sha256"},
 		{[]string{"add", "nowhere.onnx"}, exitFailed, "nowhere.onnx"},
 		{[]string{"add", "m.onnx", "--kind", "tensor"}, exitFailed, "goshawk: models of kind Tensor take no pictures and are served over /v2, which comes with a later release"},
-		{[]string{"add", "m.onnx", "--kind", "photo"}, exitUsage, "it is one of model, tensor"},
-		{[]string{"add", "m.onnx", "--layout", "chwn"}, exitUsage, "it is one of nchw, nhwc"},
+		{[]string{"add", "m.onnx", "--kind", "photo"}, exitUsage, "want one of model, tensor"},
+		{[]string{"add", "m.onnx", "--layout", "chwn"}, exitUsage, "want one of nchw, nhwc"},
 		{[]string{"add"}, exitUsage, "takes one path or URL, and was given 0"},
 	} {
 		code := b.run(t.Context(), append([]string{"models"}, c.args...)...)

@@ -29,7 +29,7 @@ func (f *format) Type() string   { return strings.Join(f.allowed, "|") }
 
 func (f *format) Set(s string) error {
 	if !slices.Contains(f.allowed, s) {
-		return fmt.Errorf("it is one of %s", strings.Join(f.allowed, ", "))
+		return fmt.Errorf("want one of %s", strings.Join(f.allowed, ", "))
 	}
 	f.value = s
 	return nil
@@ -54,7 +54,7 @@ func (o *oneOf[T]) Set(s string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("it is one of %s", strings.Join(o.words(), ", "))
+	return fmt.Errorf("want one of %s", strings.Join(o.words(), ", "))
 }
 
 func (o *oneOf[T]) words() []string {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"strconv"
 	"strings"
 
@@ -13,6 +12,8 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/config"
 	"github.com/goshawk-ai/goshawk/internal/predict"
+	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/schedule"
 )
 
 // predictor classifies: this process, or a server that is far away.
@@ -69,7 +70,7 @@ index, probability and error.
 			return err
 		}
 		warn(c, cfg.Warnings())
-		return runPredict(cmd.Context(), c, h, cfg, o, args)
+		return whichModels(runPredict(cmd.Context(), c, h, cfg, o, args), cfg.Client.Server)
 	}
 	return cmd
 }
@@ -95,6 +96,17 @@ func runPredict(ctx context.Context, c *console, h rooms, cfg *config.Config, o 
 	return out.finish(job.each(ctx, found.sources, out.add))
 }
 
+// whichModels tells somebody whose model is not there where to look for those that are.
+func whichModels(err error, server string) error {
+	switch {
+	case !errors.Is(err, problem.ModelNotFound):
+		return err
+	case server != "":
+		return fmt.Errorf("%w (%s/v1/models lists those there)", err, strings.TrimRight(server, "/"))
+	}
+	return fmt.Errorf("%w (goshawk models ls lists them)", err)
+}
+
 // choosePredictor also says how many pictures it is worth having under way: one
 // more than there are cores, so that reading files keeps none of them waiting;
 // for a server enough to hide the way there.
@@ -105,7 +117,7 @@ func choosePredictor(ctx context.Context, h rooms, cfg *config.Config) (predicto
 	}
 	lanes := cfg.Threads
 	if lanes == 0 {
-		lanes = runtime.GOMAXPROCS(0) // before the engine, which raises it
+		lanes = schedule.Cores() // before the engine, which raises GOMAXPROCS
 	}
 	p, err := h.local(ctx, cfg)
 	return p, lanes + 1, err

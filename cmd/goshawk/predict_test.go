@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -10,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -122,7 +125,69 @@ func TestPredictStopsWhenTheNextOneWouldFailToo(t *testing.T) {
 		return lengths{fault: problem.ModelNotFound.New(`there is no model "x"`)}, nil
 	}
 	code := b.run(t.Context(), "predict", "a", "b")
-	expect(t, b, code, exitFailed, "", "goshawk: there is no model \"x\"\n")
+	expect(t, b, code, exitFailed, "", "goshawk: there is no model \"x\" (goshawk models ls lists them)\n")
+}
+
+// TestPredictStopsWhileItWaitsForAPicture: nobody types a picture, and nobody
+// writes to the FIFO; Ctrl-C ends the command all the same.
+func TestPredictStopsWhileItWaitsForAPicture(t *testing.T) {
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stdin, typist := io.Pipe()
+	for _, c := range []struct {
+		from  string
+		begin func() (io.Closer, error) // returns when the command has begun to read
+	}{
+		{"-", func() (io.Closer, error) {
+			_, err := typist.Write([]byte("x"))
+			return typist, err
+		}},
+		{fifo, func() (io.Closer, error) { return os.OpenFile(fifo, os.O_WRONLY, 0) }},
+	} {
+		b := newBench(t)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		b.in, b.console.out, b.console.err = stdin, &b.out, &b.err
+		ended := make(chan int, 1)
+		go func() { ended <- run(ctx, []string{"predict", c.from}, &b.console, b.rooms) }()
+		writer, err := c.begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel(stopped{syscall.SIGINT})
+		select {
+		case code := <-ended:
+			if code != exitInterrupted || b.out.Len()+b.err.Len() != 0 {
+				t.Errorf("%s: code %d, stdout %q, stderr %q; want 130 and nothing", c.from, code, &b.out, &b.err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Errorf("%s: the command waits for a picture although it was told to stop", c.from)
+		}
+		writer.Close()
+	}
+}
+
+// TestAnAddressIsFetchedHoweverItsSchemeIsWritten, and one that has no picture
+// is not called an internal error.
+func TestAnAddressIsFetchedHoweverItsSchemeIsWritten(t *testing.T) {
+	url := far(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/a.jpg" {
+			http.NotFound(w, r)
+			return
+		}
+		io.WriteString(w, "abc")
+	})
+	b := newBench(t)
+	shouted := "HTTP" + strings.TrimPrefix(url, "http") + "/a.jpg"
+	code := b.run(t.Context(), "predict", shouted, "--top-k", "1")
+	if code != exitDone || !strings.Contains(b.out.String(), "3 bytes") {
+		t.Errorf("%s: code %d, %s%s", shouted, code, &b.out, &b.err)
+	}
+	code = b.run(t.Context(), "predict", url+"/none.jpg")
+	expect(t, b, code, exitFailed, url+"/none.jpg\t\terror: invalid-request: cannot fetch it: the server there answered 404 Not Found\n",
+		"goshawk: the picture could not be classified\n")
 }
 
 func TestStrangersTextCannotMoveTheCursor(t *testing.T) {

@@ -21,7 +21,7 @@ func newMan() *cobra.Command {
 		Args:    arguments(1, 1, "one directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
-				return fmt.Errorf("cannot make %s: %w", args[0], err)
+				return fmt.Errorf("cannot make the directory %q: %w", args[0], reason(err))
 			}
 			cmd.Root().DisableAutoGenTag = true // a date would change the pages with every build
 			return doc.GenManTree(cmd.Root(), &doc.GenManHeader{Section: "1", Source: "goshawk", Manual: "Goshawk"}, args[0])
@@ -39,7 +39,7 @@ func newReference() *cobra.Command {
 		Args:   arguments(1, 1, "one directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
-				return fmt.Errorf("cannot make %s: %w", args[0], err)
+				return fmt.Errorf("cannot make the directory %q: %w", args[0], reason(err))
 			}
 			for name, write := range map[string]func(io.Writer) error{
 				"configuration.md": config.WriteReference,

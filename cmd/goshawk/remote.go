@@ -57,7 +57,7 @@ func (r *remote) Run(ctx context.Context, q predict.Request) (*predict.Answer, e
 		if err == nil || again <= 0 || attempt == maxAttempts {
 			return answer, err
 		}
-		if err := r.wait(ctx, min(again, longestWait)); err != nil {
+		if err := r.wait(ctx, again); err != nil {
 			return nil, err
 		}
 	}
@@ -117,6 +117,8 @@ func (r *remote) read(resp *http.Response, body []byte, name string) (*predict.A
 			return nil, &exitError{exitFailed, fmt.Errorf("%s answered %s without a problem document (is it a goshawk server?)", r.base.Redacted(), printable(resp.Status))}
 		case isPictures(p):
 			return &predict.Answer{Results: []predict.Result{{Name: name, Error: p}}}, nil
+		case errors.Is(p, problem.NotFound), errors.Is(p, problem.MethodNotAllowed):
+			return nil, &exitError{exitFailed, fmt.Errorf("%s does not classify pictures: %w (is it the address that goshawk serve prints as listening?)", r.base.Redacted(), p)}
 		}
 		return nil, p
 	}
@@ -127,15 +129,16 @@ func (r *remote) read(resp *http.Response, body []byte, name string) (*predict.A
 			Error json.RawMessage `json:"error"`
 		} `json:"results"`
 	}
+	notUnderstood := &exitError{exitFailed, fmt.Errorf("the answer of %s is not one that we understand (is it a goshawk server?)", r.base.Redacted())}
 	if err := json.Unmarshal(body, &w); err != nil || len(w.Results) != 1 {
-		return nil, &exitError{exitFailed, fmt.Errorf("the answer of %s is not one that we understand (is it a goshawk server?)", r.base.Redacted())}
+		return nil, notUnderstood
 	}
 	result := w.Results[0].Result
 	result.Name = name // a raw body has no name on its way
 	if w.Results[0].Error != nil {
 		p, err := readProblem(w.Results[0].Error)
 		if err != nil {
-			return nil, err
+			return nil, notUnderstood
 		}
 		result.Error = p
 	}
@@ -149,15 +152,17 @@ func isPictures(p *problem.Problem) bool {
 }
 
 // readProblem finds the kind of a problem document. One from a newer server,
-// which is not known here, keeps its own words.
+// which is not known here, keeps its own words, as far as they can be printed.
 func readProblem(body []byte) (*problem.Problem, error) {
 	var members map[string]any
 	if err := json.Unmarshal(body, &members); err != nil {
 		return nil, err
 	}
-	uri, _ := members["type"].(string)
-	title, _ := members["title"].(string)
-	detail, _ := members["detail"].(string)
+	text := func(name string) string {
+		s, _ := members[name].(string)
+		return printable(s)
+	}
+	uri, title, detail := text("type"), text("title"), text("detail")
 	status, _ := members["status"].(float64)
 	if uri == "" || detail == "" {
 		return nil, errors.New("no problem document")
@@ -182,7 +187,7 @@ func retryAfter(resp *http.Response) time.Duration {
 	if err != nil || seconds < 0 {
 		return 0
 	}
-	return max(time.Duration(seconds)*time.Second, 100*time.Millisecond)
+	return max(time.Duration(min(seconds, int(longestWait/time.Second)))*time.Second, 100*time.Millisecond)
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -71,8 +74,24 @@ func TestRemoteAnswers(t *testing.T) {
 			"the picture is too blue", "none of 2",
 		},
 		{
+			"a problem that moves the cursor", 401, `{"type":"/errors/unauthenticated","detail":"\u001b[2Jgone\r\nover"}`, exitFailed,
+			"", "goshawk: \uFFFD[2Jgone\uFFFD\uFFFDover\n",
+		},
+		{
+			"an error that is none", 200, `{"results":[{"error":null}]}`, exitFailed,
+			"", "is not one that we understand",
+		},
+		{
 			"no key", 401, `{"type":"/errors/unauthenticated","detail":"this server asks for a key"}`, exitFailed,
 			"", "goshawk: this server asks for a key\n",
+		},
+		{
+			"another path", 404, `{"type":"/errors/not-found","detail":"nothing is at \"/x/v1/predictions\""}`, exitFailed,
+			"", "does not classify pictures: nothing is at \"/x/v1/predictions\" (is it the address that goshawk serve prints as listening?)\n",
+		},
+		{
+			"the operators' door", 405, `{"type":"/errors/method-not-allowed","detail":"it is for reading"}`, exitFailed,
+			"", "does not classify pictures: it is for reading",
 		},
 		{"another server", 404, `<h1>404</h1>`, exitFailed, "", "without a problem document (is it a goshawk server?)"},
 		{"an answer that is none", 200, `{"results":[]}`, exitFailed, "", "is not one that we understand"},
@@ -94,6 +113,14 @@ func TestRemoteUnreachable(t *testing.T) {
 	b := newBench(t)
 	code := b.run(t.Context(), "predict", "a", "b", "--server", s.URL)
 	expect(t, b, code, exitUnreachable, "", "goshawk: cannot reach "+s.URL+": connection refused (is goshawk serve running there?)\n")
+}
+
+// TestReasonsAreForPeople: where a name was looked up helps nobody.
+func TestReasonsAreForPeople(t *testing.T) {
+	err := fmt.Errorf("dial: %w", &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "h.example", Server: "192.0.2.1:53"}})
+	if got := reason(err).Error(); got != "no such host" {
+		t.Errorf("got %q; want the reason alone", got)
+	}
 }
 
 // TestRemoteWaitsWhenAsked: a busy server is asked again after as long as it said, and not for ever.
@@ -159,4 +186,37 @@ func TestPredictURL(t *testing.T) {
 	if code != exitFailed || !strings.Contains(b.out.String(), "picture-too-large") {
 		t.Errorf("code %d, %q %q; a download is bounded as a file is", code, &b.out, &b.err)
 	}
+}
+
+func TestRetryAfterIsNeverNegativeOrEndless(t *testing.T) {
+	for header, want := range map[string]time.Duration{
+		"": 0, "soon": 0, "-5": 0, "0": 100 * time.Millisecond, "2": 2 * time.Second,
+		"9000000000000000000": longestWait, "99999999999999999999": 0,
+	} {
+		resp := &http.Response{StatusCode: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {header}}}
+		if got := retryAfter(resp); got != want {
+			t.Errorf("Retry-After %q: wait %v, want %v", header, got, want)
+		}
+	}
+}
+
+// FuzzRemoteAnswer: whatever a server says is an answer with one result, or an
+// error, and what is shown of it moves no cursor.
+func FuzzRemoteAnswer(f *testing.F) {
+	f.Add(200, goodAnswer)
+	f.Add(422, `{"type":"/errors/picture-damaged","detail":"cut off","status":422}`)
+	f.Add(200, `{"results":[{"error":{"type":"a","detail":"\u001b"}}]}`)
+	base := &url.URL{Scheme: "http", Host: "server"}
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		answer, err := (&remote{base: base}).read(&http.Response{StatusCode: status}, []byte(body), "a.jpg")
+		switch {
+		case err == nil && (len(answer.Results) != 1 || answer.Results[0].Name != "a.jpg"):
+			t.Errorf("%q: %+v", body, answer)
+		case err == nil && answer.Results[0].Error != nil:
+			err = answer.Results[0].Error
+		}
+		if err != nil && err.Error() != printable(err.Error()) {
+			t.Errorf("%q: %q", body, err)
+		}
+	})
 }

@@ -70,7 +70,8 @@ func (r *report) finish(err error) error {
 }
 
 // problem is why an outcome has no labels. A file that could not be read has
-// one too: its reader is here, so the sentence may be shown.
+// one too: its reader is here, so the sentence may be shown. Nothing in the
+// program broke: what was asked for cannot be had.
 func (o outcome) problem() *problem.Problem {
 	switch {
 	case o.err == nil:
@@ -81,7 +82,7 @@ func (o outcome) problem() *problem.Problem {
 	if p, ok := errors.AsType[*problem.Problem](o.err); ok {
 		return p
 	}
-	return problem.Internal.New("%s", o.err.Error())
+	return problem.InvalidRequest.New("%s", o.err.Error())
 }
 
 // result has the name that the caller gave, and the problem where there is one.

@@ -37,15 +37,17 @@ come out. Two models are inside; more are added as packages.
 	var noColor bool
 	root.PersistentFlags().BoolVar(&noColor, "no-color", false, "write without colors, as NO_COLOR does")
 	root.PersistentPreRun = func(*cobra.Command, []string) { c.color = c.color && !noColor }
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage("%w (try %s --help)", err, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(wrongFlag)
+	root.Version = release
+	root.Flags().Bool("version", false, "print the release (the command version prints more)") // cobra's own would take -v as well
+	root.SetVersionTemplate("goshawk {{.Version}}\n")
 	root.SetOut(c.out) // before the completion commands, which keep where they write
 	root.AddCommand(
 		newServe(c, h), newPredict(c, h), newModels(c, h), newConfig(c), newVersion(c, h), newLicenses(c),
 		newMan(), newReference(), newCheckModel(c, h),
 	)
 	completions(root)
+	help(root)
 	return root
 }
 
@@ -143,7 +145,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if cmd.HasAvailableSubCommands() {
-		return usage("there is no command %q (try %s --help)", cmd.CommandPath()+" "+args[0], cmd.CommandPath())
+		return noSuchCommand(cmd, args[0])
 	}
 	return usage("%s takes no arguments, and %q is one (try %s --help)", cmd.CommandPath(), args[0], cmd.CommandPath())
 }

@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -51,26 +48,23 @@ On any address but loopback it refuses to start without auth.keys_file.
 		// Whoever started it may have read what he wanted of stdout and gone; who
 		// sends pictures has not. A write that fails then is no reason to end.
 		signal.Ignore(syscall.SIGPIPE)
-		return ended(cmd.Context(), h.serve(cmd.Context(), cfg, release, c.out, log), cfg.DrainTimeout)
+		return ended(cmd.Context(), h.serve(cmd.Context(), cfg, release, c.out, log))
 	}
 	return cmd
 }
 
 // ended is how serve reports its end. One that was asked for and did not go well
 // has failed: it was not interrupted, and what went wrong is to be told.
-func ended(ctx context.Context, err error, timeout time.Duration) error {
+func ended(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil {
 		return err
 	}
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		var list joined
 		for _, e := range many.Unwrap() {
-			list = append(list, ended(ctx, e, timeout))
+			list = append(list, ended(ctx, e))
 		}
 		return list
-	}
-	if errors.Is(err, context.DeadlineExceeded) { // of each door that did not drain
-		err = fmt.Errorf("requests were cut off after %v (--drain-timeout)", timeout)
 	}
 	return &exitError{exitFailed, err}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -33,12 +34,19 @@ type found struct {
 func findSources(c *console, cfg *config.Config, args []string) (found, error) {
 	var f found
 	limit := int64(cfg.Limits.PictureBytes)
+	fromStdin := false
 	for _, arg := range args {
+		scheme := schemeOf(arg)
 		switch {
+		case arg == "-" && fromStdin:
+			return f, usage("- is given twice, and there is one stdin with one picture on it")
 		case arg == "-":
-			f.sources = append(f.sources, source{"-", func(context.Context) ([]byte, error) { return readPicture(c.in, 0, limit) }})
-		case strings.HasPrefix(arg, "http://"), strings.HasPrefix(arg, "https://"):
+			fromStdin = true
+			f.sources = append(f.sources, source{"-", unlessStopped(func() ([]byte, error) { return readPicture(c.in, 0, limit) })})
+		case scheme == "http", scheme == "https":
 			f.sources = append(f.sources, source{arg, func(ctx context.Context) ([]byte, error) { return download(ctx, arg, cfg) }})
+		case scheme != "":
+			return f, usage("cannot read %q: only http and https addresses are fetched, and files are named by their paths", arg)
 		default:
 			if err := f.path(arg, limit); err != nil {
 				return f, err
@@ -56,7 +64,11 @@ func (f *found) path(arg string, limit int64) error {
 		return fmt.Errorf("cannot read %q: %w", arg, reason(err))
 	}
 	if !info.IsDir() {
-		f.sources = append(f.sources, fileSource(arg, limit))
+		s := fileSource(arg, limit)
+		if !info.Mode().IsRegular() {
+			s.read = unlessStopped(func() ([]byte, error) { return readFile(arg, limit) })
+		}
+		f.sources = append(f.sources, s)
 		return nil
 	}
 	return filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
@@ -101,18 +113,51 @@ func looksLikePicture(path string) (bool, error) {
 }
 
 func fileSource(path string, limit int64) source {
-	return source{path, func(context.Context) ([]byte, error) {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, fmt.Errorf("cannot read it: %w", reason(err))
+	return source{path, func(context.Context) ([]byte, error) { return readFile(path, limit) }}
+}
+
+func readFile(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read it: %w", reason(err))
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("cannot read it: %w", reason(err))
+	}
+	return readPicture(f, info.Size(), limit)
+}
+
+// unlessStopped is for what may never answer: a terminal, a pipe, a FIFO that
+// nobody writes to. Such a read cannot be taken back, so the one that a signal
+// has made pointless is left behind, for the process ends.
+func unlessStopped(read func() ([]byte, error)) func(context.Context) ([]byte, error) {
+	return func(ctx context.Context) ([]byte, error) {
+		var data []byte
+		var err error
+		done := make(chan struct{})
+		go func() { // ends with the read, or with the process
+			defer close(done)
+			data, err = read()
+		}()
+		select {
+		case <-done:
+			return data, err
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
 		}
-		defer f.Close()
-		info, err := f.Stat()
-		if err != nil {
-			return nil, fmt.Errorf("cannot read it: %w", reason(err))
-		}
-		return readPicture(f, info.Size(), limit)
-	}}
+	}
+}
+
+// schemeOf is what stands before :// in lower case, or "". A file that begins
+// like an address can still be named, as ./http:/…
+func schemeOf(arg string) string {
+	scheme, _, ok := strings.Cut(arg, "://")
+	if !ok || strings.Trim(strings.ToLower(scheme), "abcdefghijklmnopqrstuvwxyz0123456789+.-") != "" {
+		return ""
+	}
+	return strings.ToLower(scheme)
 }
 
 func download(ctx context.Context, address string, cfg *config.Config) ([]byte, error) {
@@ -166,6 +211,9 @@ func tooLarge(limit int64) error {
 // reason is the part of a system error that people want: "no such file or
 // directory" without the operation and the path, which the sentence has already.
 func reason(err error) error {
+	if e, ok := errors.AsType[*net.DNSError](err); ok {
+		return errors.New(e.Err) // without the address of the name server
+	}
 	for {
 		inner := errors.Unwrap(err)
 		if inner == nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/principal"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Options of a Guard.
@@ -61,12 +62,12 @@ func (g *Guard) HaveKeys() bool { return g.keys.Len() > 0 }
 func (g *Guard) Origin(r *http.Request) error {
 	if g.local || len(g.allowed) > 0 {
 		if !g.answersFor(r.Host) {
-			return problem.HostNotAllowed.New("this server does not answer for the host %q; if it is a proxy's name, add it to allowed_hosts", cut(r.Host))
+			return problem.HostNotAllowed.New("this server does not answer for the host %s; if it is a proxy's name, add it to allowed_hosts", wording.Quote(r.Host))
 		}
 		if origin := r.Header.Get("Origin"); origin != "" && origin != "null" {
 			u, err := url.Parse(origin)
 			if err != nil || !g.answersFor(u.Host) {
-				return problem.HostNotAllowed.New("a page of the origin %q sent this request, and this server does not answer for it; if it is a proxy's name, add it to allowed_hosts", cut(origin))
+				return problem.HostNotAllowed.New("a page of the origin %s sent this request, and this server does not answer for it; if it is a proxy's name, add it to allowed_hosts", wording.Quote(origin))
 			}
 		}
 	}

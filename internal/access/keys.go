@@ -8,13 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/goshawk-ai/goshawk/internal/principal"
+	"github.com/goshawk-ai/goshawk/internal/strictyaml"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 const (
@@ -45,17 +46,9 @@ type keysFile struct {
 
 // LoadKeys reads a keys file; see ParseKeys.
 func LoadKeys(path string) (*Keys, error) {
-	f, err := os.Open(path)
+	data, err := strictyaml.ReadFile(path, maxKeysFile)
 	if err != nil {
-		return nil, fmt.Errorf("open the keys file: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxKeysFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("read the keys file %s: %w", path, err)
-	}
-	if len(data) > maxKeysFile {
-		return nil, fmt.Errorf("keys file %s: longer than %d bytes", path, maxKeysFile)
+		return nil, fmt.Errorf("cannot read the keys file: %w", err)
 	}
 	k, err := ParseKeys(data)
 	if err != nil {
@@ -74,6 +67,9 @@ func LoadKeys(path string) (*Keys, error) {
 // where sha256 is the hex digest of the key's bytes, without a line end. The
 // errors never repeat a digest.
 func ParseKeys(data []byte) (*Keys, error) {
+	if _, err := strictyaml.Parse(data); err != nil {
+		return nil, err
+	}
 	var file keysFile
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
@@ -121,7 +117,7 @@ func newKey(id, project, digest string) (key, error) {
 	made := key{who: principal.Principal{ID: id, Project: project}}
 	for _, word := range [][2]string{{"id", id}, {"project", project}} {
 		if !idPattern.MatchString(word[1]) {
-			return key{}, fmt.Errorf("%s is %q; want lower-case letters, digits and . _ - (at most 64)", word[0], cut(word[1]))
+			return key{}, fmt.Errorf("%s is %s; want lower-case letters, digits and . _ - (at most 64)", word[0], wording.Quote(word[1]))
 		}
 	}
 	raw, err := hex.DecodeString(strings.TrimPrefix(strings.TrimSpace(digest), "sha256:"))
@@ -159,11 +155,4 @@ func (k *Keys) lookup(digest [sha256.Size]byte) (principal.Principal, bool) {
 		return principal.Principal{}, false
 	}
 	return k.keys[found].who, true
-}
-
-func cut(s string) string {
-	if len(s) > 80 {
-		return s[:80] + "…"
-	}
-	return s
 }

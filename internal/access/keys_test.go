@@ -62,6 +62,9 @@ func TestBadKeysFilesAreRefusedWithTheReason(t *testing.T) {
 		"id missing":    {"keys:\n  - {sha256: " + good + "}\n", `id is ""`},
 		"id odd":        {"keys:\n  - {id: \"a\\nb\", sha256: " + good + "}\n", `id is "a\nb"`},
 		"project odd":   {"keys:\n  - {id: a, project: A B, sha256: " + good + "}\n", `project is "A B"`},
+		"two documents": {"keys:\n  - {id: a, sha256: " + good + "}\n---\nkeys:\n  - {id: b, sha256: " + digest("l") + "}\n", "line 3, column 1: a second YAML document"},
+		"anchor":        {"keys:\n  - &a {id: a, sha256: " + good + "}\n", "line 2, column 5: the anchor"},
+		"no UTF-8":      {"keys:\n  - {id: \"\x80\", sha256: " + good + "}\n", "not UTF-8"},
 		"id twice":      {"keys:\n  - {id: a, sha256: " + good + "}\n  - {id: a, sha256: " + digest("l") + "}\n", "twice"},
 		"digest twice":  {"keys:\n  - {id: a, sha256: " + good + "}\n  - {id: b, sha256: " + good + "}\n", "twice"},
 	} {
@@ -101,7 +104,7 @@ func TestLoadKeysNamesTheFile(t *testing.T) {
 		t.Fatalf("got %v keys, %v", keys.Len(), err)
 	}
 	write(strings.Repeat("#", 1<<20+1))
-	if _, err := access.LoadKeys(path); err == nil || !strings.Contains(err.Error(), "longer than") {
+	if _, err := access.LoadKeys(path); err == nil || !strings.Contains(err.Error(), "has more than 1048576 bytes") {
 		t.Fatalf("a huge file: got %v, want its bound", err)
 	}
 }
@@ -115,4 +118,23 @@ func FuzzParseKeys(f *testing.F) {
 			t.Fatalf("keys %d and error %v: either keys or a reason", keys.Len(), err)
 		}
 	})
+}
+
+// TestTheKeysFileOfTheHowto: the key and the file that the page shows belong together.
+func TestTheKeysFileOfTheHowto(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "howto", "api.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```yaml\n")
+	file, _, _ := strings.Cut(rest, "```")
+	_, rest, _ = strings.Cut(string(page), "\nKEY=")
+	key, _, _ := strings.Cut(rest, "\n")
+	keys, err := access.ParseKeys([]byte(file))
+	if err != nil {
+		t.Fatalf("the page's keys file: %v\n%s", err, file)
+	}
+	if who, ok := keys.Lookup(key); !ok {
+		t.Errorf("the page's key %q does not open with the page's file (%v)", key, who)
+	}
 }

@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,15 +30,16 @@ type door struct {
 	name     string // what serve prints before the address
 	listener net.Listener
 	serve    func(net.Listener) error
-	stop     func(ctx context.Context) error // drains; after ctx it cuts off
+	stop     func(ctx context.Context) (cut int, err error) // drains; after ctx it cuts off, and says how many requests
 }
 
-// listen opens an address. A refusal is a sentence with the next step.
-func listen(addr string) (net.Listener, error) {
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
+// listen opens the address that a flag gave. A refusal is a sentence with the
+// next step.
+func listen(flag, addr string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), network(addr), addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("cannot listen on %s: address in use (try --listen 127.0.0.1:0)", addr)
+		return nil, fmt.Errorf("cannot listen on %s: address in use (try %s 127.0.0.1:0)", addr, flag)
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("cannot listen on %s: not allowed for this user (try a port above 1023)", addr)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
@@ -47,13 +50,27 @@ func listen(addr string) (net.Listener, error) {
 	return l, nil
 }
 
+// network keeps an IPv4 address to IPv4: for 0.0.0.0 Go would listen on every
+// IPv6 address as well, which nobody asked for, and print [::].
+func network(addr string) string {
+	if at, err := netip.ParseAddrPort(addr); err == nil && at.Addr().Is4() {
+		return "tcp4"
+	}
+	return "tcp"
+}
+
 // httpDoor serves a handler. Header limits come before everything else. How
 // long an answer may take is the handler's to bound: one time for all would be
 // too short for a profile and too long for a probe.
 func httpDoor(name string, l net.Listener, h http.Handler, tlsConfig *tls.Config, log *slog.Logger) *door {
 	base, cut := context.WithCancelCause(context.Background())
+	var running atomic.Int64
 	s := &http.Server{
-		Handler:           h,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			running.Add(1)
+			defer running.Add(-1)
+			h.ServeHTTP(w, r)
+		}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
@@ -72,14 +89,16 @@ func httpDoor(name string, l net.Listener, h http.Handler, tlsConfig *tls.Config
 			}
 			return nil
 		},
-		stop: func(ctx context.Context) error {
+		stop: func(ctx context.Context) (int, error) {
 			defer cut(nil)
 			err := s.Shutdown(ctx)
-			if err != nil {
-				cut(errShutdown)
-				_ = s.Close() // Shutdown's error says the same
+			if ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
+				return 0, err
 			}
-			return err
+			n := running.Load() // none: then only connections were open on which nobody had asked
+			cut(errShutdown)
+			_ = s.Close() // Shutdown's error says the same
+			return int(n), nil
 		},
 	}
 }
@@ -140,24 +159,30 @@ func (d *doors) open() {
 	}
 }
 
-// close drains all doors and waits for their goroutines. The last ones stay open
-// until the others have drained: there operators see that, and how, it goes.
-func (d *doors) close(ctx context.Context) error {
-	err := errors.Join(d.stop(ctx, false), d.stop(ctx, true))
+// close drains all doors, waits for their goroutines and says how many requests
+// it cut off. The last ones stay open until the others have drained: there
+// operators see that, and how, it goes.
+func (d *doors) close(ctx context.Context) (cut int, err error) {
+	first, errFirst := d.stop(ctx, false)
+	last, errLast := d.stop(ctx, true)
 	d.done.Wait()
-	return err
+	return first + last, errors.Join(errFirst, errLast)
 }
 
-func (d *doors) stop(ctx context.Context, last bool) error {
+func (d *doors) stop(ctx context.Context, last bool) (cut int, err error) {
 	errs := make([]error, len(d.all))
+	cuts := make([]int, len(d.all))
 	var all sync.WaitGroup
 	for i, x := range d.all {
 		if x.last == last {
-			all.Go(func() { errs[i] = x.stop(ctx) })
+			all.Go(func() { cuts[i], errs[i] = x.stop(ctx) })
 		}
 	}
 	all.Wait()
-	return errors.Join(errs...)
+	for _, n := range cuts {
+		cut += n
+	}
+	return cut, errors.Join(errs...)
 }
 
 // print writes a door's line.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func loopback(t *testing.T) net.Listener {
 	t.Helper()
-	l, err := listen("127.0.0.1:0")
+	l, err := listen("--listen", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,10 +39,21 @@ func loopback(t *testing.T) net.Listener {
 func TestATakenPortIsASentenceWithTheNextStep(t *testing.T) {
 	l := loopback(t)
 	defer l.Close()
-	_, err := listen(l.Addr().String())
-	want := fmt.Sprintf("cannot listen on %s: address in use (try --listen 127.0.0.1:0)", l.Addr())
+	_, err := listen("--grpc-listen", l.Addr().String())
+	want := fmt.Sprintf("cannot listen on %s: address in use (try --grpc-listen 127.0.0.1:0)", l.Addr())
 	if err == nil || err.Error() != want {
-		t.Fatalf("err = %v, want %q", err, want)
+		t.Fatalf("err = %v, want %q: the flag is the one that gave the address", err, want)
+	}
+}
+
+func TestAnIPv4AddressOpensNoIPv6Door(t *testing.T) {
+	l, err := listen("--listen", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if got := l.Addr().String(); !strings.HasPrefix(got, "0.0.0.0:") {
+		t.Errorf("asked for 0.0.0.0, it listens on %s: on every IPv6 address too", got)
 	}
 }
 
@@ -90,37 +102,84 @@ func TestOperatorsSeeMetricsOnLoopbackOrWithAKey(t *testing.T) {
 	}
 }
 
+// A prober carries no key, and learns nothing but two words.
+func TestProbesNeedNoKeyOnTheOperatorsDoor(t *testing.T) {
+	keys, err := access.ParseKeys([]byte("keys:\n  - {id: ops, sha256: 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := adminHandler(httpapi.Options{Access: access.New(access.Options{Keys: keys}), Ready: func() error { return nil }}, prometheus.NewRegistry(), false)
+	for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/metrics": 401, "/debug/pprof/": 401} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if w.Code != want {
+			t.Errorf("GET %s without a key: %d, want %d, as on the main door", path, w.Code, want)
+		}
+	}
+}
+
 // TestADrainFinishesWhatItCanAndSaysWhyItCutsTheRest: the cause reaches the
 // handler, which makes a 503 of it.
 func TestADrainFinishesWhatItCanAndSaysWhyItCutsTheRest(t *testing.T) {
-	began, causes := make(chan struct{}), make(chan error, 1)
-	var d doors
-	l := loopback(t)
-	d.add(httpDoor("listening", l, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		close(began)
-		<-r.Context().Done()
-		causes <- context.Cause(r.Context())
-	}), nil, slog.New(slog.DiscardHandler)))
-	d.open()
-	client := &http.Client{Transport: &http.Transport{}}
-	defer client.CloseIdleConnections()
-	answered := make(chan struct{})
-	go func() {
-		defer close(answered)
-		if res, err := client.Get("http://" + l.Addr().String()); err == nil {
-			res.Body.Close()
+	for _, c := range []struct {
+		main, admin int // requests that do not end
+		want        string
+	}{
+		{1, 0, "1 request still ran after 1ms and was cut off (--drain-timeout)"},
+		{2, 0, "2 requests still ran after 1ms and were cut off (--drain-timeout)"},
+		{1, 2, "3 requests still ran after 1ms and were cut off (--drain-timeout)"}, // of two doors, told once
+	} {
+		began, causes := make(chan struct{}), make(chan error, c.main+c.admin)
+		endless := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			began <- struct{}{}
+			<-r.Context().Done()
+			causes <- context.Cause(r.Context())
+		})
+		s := &server{config: &config.Config{DrainTimeout: time.Millisecond}}
+		main, admin := loopback(t), loopback(t)
+		log := slog.New(slog.DiscardHandler)
+		s.doors.add(httpDoor("listening", main, endless, nil, log))
+		s.doors.add(httpDoor("admin", admin, endless, nil, log))
+		s.doors.all[1].last = true
+		s.doors.open()
+		client := &http.Client{Transport: &http.Transport{}}
+		var answered sync.WaitGroup
+		for i := range c.main + c.admin {
+			l := main
+			if i >= c.main {
+				l = admin
+			}
+			answered.Go(func() { get(client, l) })
+			<-began
 		}
-	}()
-	<-began
-	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
-	defer cancel()
-	if err := d.close(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("close = %v, want to be told that requests were cut off", err)
+		if err := s.drain(); err == nil || err.Error() != c.want {
+			t.Errorf("drain = %v, want %q", err, c.want)
+		}
+		for range c.main + c.admin {
+			if cause := <-causes; !errors.Is(cause, problem.Overloaded) {
+				t.Errorf("a request ended with %v, want a problem that says to come back", cause)
+			}
+		}
+		answered.Wait()
+		client.CloseIdleConnections()
 	}
-	if cause := <-causes; !errors.Is(cause, problem.Overloaded) {
-		t.Errorf("the request ended with %v, want a problem that says to come back", cause)
+}
+
+// TestAHalfSentHeaderIsNoRequest: whoever has not asked yet loses nothing.
+func TestAHalfSentHeaderIsNoRequest(t *testing.T) {
+	s := &server{config: &config.Config{DrainTimeout: time.Millisecond}}
+	l := loopback(t)
+	s.doors.add(httpDoor("listening", l, http.NotFoundHandler(), nil, slog.New(slog.DiscardHandler)))
+	s.doors.open()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
 	}
-	<-answered
+	defer conn.Close()
+	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: local")
+	if err := s.drain(); err != nil {
+		t.Errorf("drain = %v, want an orderly end", err)
+	}
 }
 
 func TestTheOperatorsDoorSpeaksInProblems(t *testing.T) {
@@ -216,7 +275,7 @@ func TestHeadersAreBounded(t *testing.T) {
 	d.add(x)
 	d.open()
 	defer func() {
-		if err := d.close(context.Background()); err != nil {
+		if _, err := d.close(context.Background()); err != nil {
 			t.Error(err)
 		}
 	}()

@@ -126,8 +126,8 @@ func lanes(c *config.Config) int {
 }
 
 // cores is what the cgroup's quota allows, not what the host has. It is read
-// before newEngine asks Go for more.
-var cores = runtime.GOMAXPROCS(0)
+// before newEngine asks Go for more processors.
+var cores = schedule.Cores()
 
 func pictureLimits(c *config.Config) picture.Limits {
 	l := picture.DefaultLimits

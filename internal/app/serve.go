@@ -94,15 +94,20 @@ func (s *server) run(ctx context.Context, stdout io.Writer) error {
 	}
 }
 
-// drain stops taking requests and waits for those under way.
+// drain stops taking requests and waits for those under way. That some had to be
+// cut off is an error, and one sentence whatever doors they came through.
 func (s *server) drain() error {
 	s.leaving.Store(true)
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainTimeout)
 	defer cancel()
-	if err := s.doors.close(ctx); err != nil {
-		return fmt.Errorf("requests were cut off after %v: %w", s.config.DrainTimeout, err)
+	cut, err := s.doors.close(ctx)
+	switch {
+	case cut == 1:
+		err = errors.Join(fmt.Errorf("1 request still ran after %v and was cut off (--drain-timeout)", s.config.DrainTimeout), err)
+	case cut > 1:
+		err = errors.Join(fmt.Errorf("%d requests still ran after %v and were cut off (--drain-timeout)", cut, s.config.DrainTimeout), err)
 	}
-	return nil
+	return err
 }
 
 // ready is what /readyz says.
@@ -139,9 +144,13 @@ func closeAll(l listeners) error {
 
 func (s *server) listen() (l listeners, err error) {
 	for _, d := range []struct {
-		addr string
-		to   *net.Listener
-	}{{s.config.Listen, &l.main}, {s.config.GRPCListen, &l.grpc}, {s.config.AdminListen, &l.admin}} {
+		flag, addr string
+		to         *net.Listener
+	}{
+		{"--listen", s.config.Listen, &l.main},
+		{"--grpc-listen", s.config.GRPCListen, &l.grpc},
+		{"--admin-listen", s.config.AdminListen, &l.admin},
+	} {
 		if d.addr == config.Off {
 			continue
 		}
@@ -152,7 +161,7 @@ func (s *server) listen() (l listeners, err error) {
 		if warning != "" {
 			s.log.Warn(warning)
 		}
-		if *d.to, err = listen(d.addr); err != nil {
+		if *d.to, err = listen(d.flag, d.addr); err != nil {
 			return l, errors.Join(err, closeAll(l))
 		}
 	}
@@ -225,7 +234,7 @@ func (s *server) chooser() []web.Model {
 
 func (s *server) grpcDoor(l net.Listener) *door {
 	g := oipapi.New(oipapi.Options{Access: s.guard(l), Ready: s.ready, TLS: s.tls, Logger: s.log})
-	return &door{name: "grpc", listener: l, serve: g.Serve, stop: g.Stop}
+	return &door{name: "grpc", listener: l, serve: g.Serve, stop: func(ctx context.Context) (int, error) { return g.Stop(ctx), nil }}
 }
 
 // print writes the lines that a caller waits for, in the order of the doors.

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/goshawk-ai/goshawk/internal/access"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Check finds what is wrong although every single value is well formed, as far
@@ -19,7 +21,7 @@ import (
 func (c *Config) Check(scope Scope) error {
 	errs := []error{c.checkFiles()}
 	if scope&Serve != 0 {
-		errs = append(errs, c.checkDoors(), c.checkTLS())
+		errs = append(errs, c.checkDoors(), c.checkKeys(), c.checkTLS())
 	}
 	if scope&(Serve|Predict) != 0 {
 		errs = append(errs, c.checkSizes())
@@ -53,6 +55,18 @@ func (c *Config) checkDoors() error {
 	return errors.Join(errs...)
 }
 
+// checkKeys reads the keys as serve will; that the file can be opened says checkFiles.
+func (c *Config) checkKeys() error {
+	if c.Auth.KeysFile == "" {
+		return nil
+	}
+	_, err := access.LoadKeys(c.Auth.KeysFile)
+	if e, ok := errors.AsType[*fs.PathError](err); ok && e.Op == "open" {
+		return nil
+	}
+	return err
+}
+
 func (c *Config) checkTLS() error {
 	switch {
 	case c.TLS.Cert == "" && c.TLS.Key == "":
@@ -68,16 +82,28 @@ func (c *Config) checkTLS() error {
 	return nil
 }
 
+// reason is a system error without the operation and the path, which the
+// sentence around it has already.
+func reason(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}
+
 // checkSizes keeps out limits that no request could ever meet: a budget must
-// hold the largest request and the largest picture decoded from it.
+// hold the largest request and the largest picture decoded from it. It is parted
+// as these two are to each other, and a form of many pictures leaves up to half
+// of its size idle between them.
 func (c *Config) checkSizes() error {
 	var errs []error
 	if c.Limits.PictureBytes > c.Limits.RequestBytes {
 		errs = append(errs, fmt.Errorf("limits.picture_bytes (%s) is above limits.request_bytes (%s), so such a picture could never arrive",
 			c.Limits.PictureBytes, c.Limits.RequestBytes))
 	}
-	if least := c.Limits.RequestBytes + c.Limits.DecodedBytes; c.Memory.Pictures < least {
-		errs = append(errs, fmt.Errorf("memory.pictures (%s) must hold one largest request and one decoded picture: at least %s (limits.request_bytes + limits.decoded_bytes)",
+	least := c.Limits.RequestBytes + c.Limits.DecodedBytes
+	if least += least / 2; c.Memory.Pictures < least {
+		errs = append(errs, fmt.Errorf("memory.pictures (%s) must hold one largest request and one decoded picture with room to spare: at least %s (1.5 times limits.request_bytes + limits.decoded_bytes)",
 			c.Memory.Pictures, least))
 	}
 	return errors.Join(errs...)
@@ -94,13 +120,13 @@ func (c *Config) checkFiles() error {
 			continue
 		}
 		if file, err := os.Open(f.path); err != nil {
-			errs = append(errs, fmt.Errorf("%s cannot be read: %w", f.key, err))
+			errs = append(errs, fmt.Errorf("%s cannot be read: %s: %w", f.key, wording.Quote(f.path), reason(err)))
 		} else {
 			file.Close()
 		}
 	}
 	if c.Data == "" {
-		errs = append(errs, errors.New("there is no home directory to keep data in (set data)"))
+		errs = append(errs, errors.New("there is no home directory to keep data in (say where with --data DIR, or set HOME)"))
 	}
 	return errors.Join(errs...)
 }
@@ -114,7 +140,7 @@ func (c *Config) checkClient() error {
 	}
 	u, err := url.Parse(c.Client.Server)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("client.server: %s is no URL (write it as http://127.0.0.1:8080)", quote(c.Client.Server))
+		return fmt.Errorf("client.server: %s is no URL (write it as http://127.0.0.1:8080)", wording.Quote(c.Client.Server))
 	}
 	return nil
 }

@@ -12,9 +12,14 @@ import (
 )
 
 func TestCheckNamesWhatDoesNotGoTogether(t *testing.T) {
-	keys := filepath.Join(t.TempDir(), "keys")
-	if err := os.WriteFile(keys, nil, 0o600); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	keys, none, wrong := filepath.Join(dir, "keys"), filepath.Join(dir, "none"), filepath.Join(dir, "wrong")
+	for path, content := range map[string]string{
+		keys: "keys: [{id: alice, sha256: 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b}]\n", none: "", wrong: "alice: secret\n",
+	} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, c := range []struct {
 		name  string
@@ -33,9 +38,13 @@ func TestCheckNamesWhatDoesNotGoTogether(t *testing.T) {
 		{"other half", map[string]string{"tls-key": "k.pem"}, "tls.key is set and tls.cert is not"},
 		{"TLS files", map[string]string{"tls-cert": keys, "tls-key": keys}, "tls.cert and tls.key cannot be used"},
 		{"keys file", map[string]string{"auth-keys-file": keys + "x"}, "auth.keys_file cannot be read"},
+		{"no key in the keys file", map[string]string{"auth-keys-file": none}, "there is no key in it"},
+		{"no keys file at all", map[string]string{"auth-keys-file": wrong}, "field alice not found"},
 		{"library", map[string]string{"onnxruntime-library": keys + "x"}, "onnxruntime_library cannot be read"},
 		{"picture above request", map[string]string{"limits-picture-bytes": "200MB"}, "limits.picture_bytes (200MB) is above limits.request_bytes (100MB)"},
-		{"budget too small", map[string]string{"memory-pictures": "100MB"}, "at least 292MB"},
+		{"budget too small", map[string]string{"memory-pictures": "100MB"}, "at least 438MB"},
+		{"budget just too small", map[string]string{"memory-pictures": "437MB"}, "at least 438MB"},
+		{"budget just enough", map[string]string{"memory-pictures": "438MB"}, ""},
 		{"server", map[string]string{"server": "localhost:8080"}, `client.server: "localhost:8080" is no URL`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -45,8 +54,8 @@ func TestCheckNamesWhatDoesNotGoTogether(t *testing.T) {
 			}
 		})
 	}
-	if err := load(t, config.Sources{}).Check(config.Everywhere); err == nil || !strings.Contains(err.Error(), "set data") {
-		t.Errorf("without a home: %v; want a hint to set data", err)
+	if err := load(t, config.Sources{}).Check(config.Everywhere); err == nil || !strings.Contains(err.Error(), "--data DIR") {
+		t.Errorf("without a home: %v; want a hint to name a directory", err)
 	}
 }
 
@@ -122,5 +131,23 @@ func TestReferenceNamesEveryOption(t *testing.T) {
 		if !strings.Contains(b.String(), "| `"+o.Key+"` |") || !strings.Contains(b.String(), "`"+o.Env()+"`") {
 			t.Errorf("the reference does not name %s with its variable", o.Key)
 		}
+	}
+}
+
+// TestTheFileOfTheReference: the page's example is a configuration.
+func TestTheFileOfTheReference(t *testing.T) {
+	var page strings.Builder
+	if err := config.WriteReference(&page); err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(page.String(), "```yaml\n")
+	text, _, _ := strings.Cut(rest, "```")
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := load(t, config.Sources{File: path})
+	if c.Listen != "127.0.0.1:9000" || c.Limits.PictureBytes != 10_000_000 || len(c.AllowedHosts) != 1 {
+		t.Errorf("the example sets listen %s, picture_bytes %s, allowed_hosts %v", c.Listen, c.Limits.PictureBytes, c.AllowedHosts)
 	}
 }

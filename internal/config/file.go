@@ -3,12 +3,12 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/goshawk-ai/goshawk/internal/strictyaml"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // maxFile is far above any honest configuration, and keeps a wrong path (a
@@ -25,17 +25,9 @@ type setting struct {
 // readFile reads a configuration file into settings whose keys exist and whose
 // values have the right shape. Every error begins with the file and the line.
 func readFile(path string, table []Option) ([]setting, error) {
-	f, err := os.Open(path)
+	data, err := strictyaml.ReadFile(path, maxFile)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the configuration: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the configuration %s: %w", path, err)
-	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("%s is no configuration: it has more than %d bytes", path, maxFile)
+		return nil, fmt.Errorf("cannot read the configuration %s: %w", wording.Quote(path), reason(err))
 	}
 	r := fileReader{path: path, table: table, seen: map[string]int{}}
 	root, err := r.parse(data)
@@ -55,28 +47,13 @@ type fileReader struct {
 	seen     map[string]int // line of each key
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
-
 // parse gives the document's top mapping, nil when the file is empty.
 func (r *fileReader) parse(data []byte) (*yaml.Node, error) {
-	dec := yaml.NewDecoder(strings.NewReader(string(data)))
-	var doc, second yaml.Node
-	err := dec.Decode(&doc)
-	if errors.Is(err, io.EOF) {
-		return nil, nil
-	}
+	root, err := strictyaml.Parse(data)
 	if err != nil {
-		text := err.Error()
-		if m := yamlLine.FindStringSubmatch(text); m != nil {
-			return nil, fmt.Errorf("%s:%s: this is no YAML: %s", r.path, m[1], text[len(m[0]):])
-		}
-		return nil, fmt.Errorf("%s: this is no YAML: %s", r.path, strings.TrimPrefix(text, "yaml: "))
+		return nil, errors.New(err.In(r.path))
 	}
-	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
-		return nil, r.errorf(second.Line, "a second document begins here; a configuration is one")
-	}
-	root := doc.Content[0]
-	if root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
+	if root == nil {
 		return nil, nil
 	}
 	if root.Kind != yaml.MappingNode {
@@ -100,9 +77,6 @@ func (r *fileReader) entry(k, v *yaml.Node, prefix string) error {
 	if k.Kind != yaml.ScalarNode {
 		return r.errorf(k.Line, "a key must be a word")
 	}
-	if v.Kind == yaml.AliasNode {
-		return r.errorf(v.Line, "%s is an alias (*%s); write the value out", key, v.Value)
-	}
 	if line, twice := r.seen[key]; twice {
 		return r.errorf(k.Line, "%s is set a second time (first in line %d)", key, line)
 	}
@@ -118,7 +92,7 @@ func (r *fileReader) entry(k, v *yaml.Node, prefix string) error {
 	case isGroup(r.table, key):
 		return r.errorf(v.Line, "%s is a group of settings and takes no value of its own", key)
 	}
-	return r.errorf(k.Line, "there is no setting %s%s", quote(key), r.nearest(key, v))
+	return r.errorf(k.Line, "there is no setting %s%s", wording.Quote(key), r.nearest(key, v))
 }
 
 // nearest is what an unknown key may have meant. What holds settings, or nothing,
@@ -148,7 +122,7 @@ func (r *fileReader) value(o Option, v *yaml.Node) error {
 	case v.Kind == yaml.SequenceNode:
 		return r.errorf(v.Line, "%s takes one value, not a list", o.Key)
 	case !scalarFits(kind.Type(), v.Tag):
-		return r.errorf(v.Line, "%s must be a %s, and %s is a %s", o.Key, wanted(kind.Type()), quote(text), tagName(v.Tag))
+		return r.errorf(v.Line, "%s must be a %s, and %s is a %s", o.Key, wanted(kind.Type()), wording.Quote(text), tagName(v.Tag))
 	}
 	if err := o.Parse(text); err != nil {
 		return r.errorf(v.Line, "%s: %w", o.Key, err)
@@ -177,10 +151,10 @@ func (r *fileReader) items(o Option, v *yaml.Node) ([]string, error) {
 // value. A number in quotes is a text: YAML says so, and so do we.
 func scalarFits(kind, tag string) bool {
 	switch kind {
-	case "number":
-		return tag == "!!int"
 	case "size", "pixels":
 		return tag == "!!int" || tag == "!!str"
+	case "number": // let Set say which
+		return tag == "!!int" || tag == "!!float"
 	case "duration", "address": // let Set say how they are written
 		return tag == "!!int" || tag == "!!str" || tag == "!!float"
 	}

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 const envPrefix = "GOSHAWK_"
@@ -196,4 +198,13 @@ func groupsOf(table []Option) []string {
 		}
 	}
 	return groups
+}
+
+// didYouMean is " (did you mean listen?)", or nothing when no known name is near.
+func didYouMean(name string, known []string) string {
+	near := wording.Nearest(name, known)
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %s?)", near)
 }

@@ -77,7 +77,7 @@ func TestMissingAndEmptyFiles(t *testing.T) {
 	if err := os.Truncate(empty, 2<<20); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := config.Load(config.Sources{File: empty}); err == nil || !strings.Contains(err.Error(), "is no configuration") {
+	if _, err := config.Load(config.Sources{File: empty}); err == nil || !strings.Contains(err.Error(), "has more than 1048576 bytes") {
 		t.Errorf("a file of 2 MiB gives %v; want a refusal before it is parsed", err)
 	}
 }

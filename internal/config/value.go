@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/units"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Value is an option's place in a Config. It has the methods that flag packages ask for.
@@ -134,13 +135,13 @@ func (v *choice) Set(s string) error {
 
 func notOneOf(s string, allowed []string) error {
 	last := len(allowed) - 1
-	return fmt.Errorf("%s is none of %s and %s", quote(s), strings.Join(allowed[:last], ", "), allowed[last])
+	return fmt.Errorf("%s is none of %s and %s", wording.Quote(s), strings.Join(allowed[:last], ", "), allowed[last])
 }
 
 func (v *count) Set(s string) error {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < v.min || n > v.max {
-		return fmt.Errorf("%s is no whole number from %d to %d", quote(s), v.min, v.max)
+		return fmt.Errorf("%s is no whole number from %d to %d", wording.Quote(s), v.min, v.max)
 	}
 	*v.p = n
 	return nil
@@ -149,7 +150,7 @@ func (v *count) Set(s string) error {
 func (v *duration) Set(s string) error {
 	d, err := time.ParseDuration(s)
 	if err != nil || d <= 0 {
-		return fmt.Errorf("%s is no duration above zero (write it as 50ms or 30s)", quote(s))
+		return fmt.Errorf("%s is no duration above zero (write it as 50ms or 30s)", wording.Quote(s))
 	}
 	*v.p = d
 	return nil
@@ -169,16 +170,8 @@ func (v *address) Set(s string) error {
 		if v.off {
 			hint += ", or off"
 		}
-		return fmt.Errorf("%s is no address (%s)", quote(s), hint)
+		return fmt.Errorf("%s is no address (%s)", wording.Quote(s), hint)
 	}
 	*v.p = s
 	return nil
-}
-
-// quote shows an operator's own text, cut to a length that leaves the sentence readable.
-func quote(s string) string {
-	if len(s) > 80 {
-		s = s[:80] + "…"
-	}
-	return strconv.Quote(s)
 }

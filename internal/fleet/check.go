@@ -14,6 +14,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // CheckMain is what the child process of a Checker runs: it reads the request
@@ -94,5 +95,5 @@ func sentence(err error) string {
 	if p, ok := errors.AsType[*problem.Problem](err); ok {
 		return p.Detail
 	}
-	return cut(err.Error())
+	return wording.Cut(err.Error())
 }

@@ -150,12 +150,12 @@ func endless(level float32) []byte {
 func TestAModelThatNeverEndsIsRefused(t *testing.T) {
 	t.Parallel()
 	checker := fleettest.Checker(t)
-	checker.Limits.Wall = 2 * time.Second
+	checker.Limits.Wall = 10 * time.Second // time for all that comes before on a busy machine
 	r, err := checker.Check(t.Context(), fleettest.Package{Model: endless(-1)}.Write(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "running the model on a first picture did not end within 2s"; r.Problem != want {
+	if want := "running the model on a first picture did not end within 10s"; r.Problem != want {
 		t.Errorf("got %q, want %q", r.Problem, want)
 	}
 }

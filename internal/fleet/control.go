@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Load puts a model into service: all its versions as their aliases say, those
@@ -73,7 +74,7 @@ func (f *Fleet) known(name string) bool {
 }
 
 func notHere(name string) error {
-	return problem.ModelNotFound.New("there is no model %q", cut(name))
+	return problem.ModelNotFound.New("there is no model %q", wording.Cut(name))
 }
 
 // until waits for a state that the loop brings about.

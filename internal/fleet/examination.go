@@ -13,6 +13,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // examination is one check of a loaded model. Its steps run in the order of run.
@@ -181,10 +182,10 @@ func (x *examination) infer(ctx context.Context, scenes ...scene) ([][]float32, 
 	}
 	want := int64(rows * x.Classes)
 	if got, err := tensor.Elements(out.Shape); err != nil || got != want {
-		return nil, problem.ModelInvalid.New("the output %q is %v in a run with %d pictures, which does not give each its %d scores", cut(out.Name), out.Shape, rows, x.Classes)
+		return nil, problem.ModelInvalid.New("the output %s is %v in a run with %d pictures, which does not give each its %d scores", wording.Quote(out.Name), out.Shape, rows, x.Classes)
 	}
 	all := make([]float32, want)
-	widen(all, out)
+	tensor.Widen(all, out)
 	return slices.Collect(slices.Chunk(all[:len(scenes)*x.Classes], x.Classes)), nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Options of a Fleet.
@@ -175,7 +176,7 @@ func (f *Fleet) resolve(ref string) (Version, error) {
 			return v, nil
 		}
 	}
-	return Version{}, problem.ModelNotFound.New("there is no model version %q", cut(ref))
+	return Version{}, problem.ModelNotFound.New("there is no model version %q", wording.Cut(ref))
 }
 
 // unavailable says why an entry cannot be used; nil means: look again, the table

@@ -18,7 +18,7 @@ import (
 
 func ready(t *testing.T, f *fleet.Fleet) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := f.WaitReady(ctx); err != nil {
 		t.Fatalf("the fleet is not ready: %v", err)

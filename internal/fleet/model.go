@@ -10,6 +10,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Model is a loaded version. Everything but its pool of slots is read-only.
@@ -59,7 +60,7 @@ func inspect(p *model.Package) ([]byte, error) {
 		return nil, err
 	}
 	if len(info.Hazards) > 0 {
-		return nil, problem.ModelInvalid.New("the model could kill the process that runs it (%s); serving such a model from a process of its own comes with a later release", cut(info.Hazards[0]))
+		return nil, problem.ModelInvalid.New("the model could kill the process that runs it (%s); serving such a model from a process of its own comes with a later release", wording.Cut(info.Hazards[0]))
 	}
 	if m.Kind == model.KindTensor {
 		return data, nil
@@ -123,7 +124,7 @@ const maxInput = 256 << 20
 
 func (m *Model) boundInput() error {
 	if size := int64(m.Binding.Recipe.RowBytes()) * int64(m.rows()); size > maxInput {
-		return problem.ModelInvalid.New("the input %q takes %d bytes a run, more than the %d that are allowed", cut(m.Binding.Input.Name), size, maxInput)
+		return problem.ModelInvalid.New("the input %s takes %d bytes a run, more than the %d that are allowed", wording.Quote(m.Binding.Input.Name), size, maxInput)
 	}
 	return nil
 }
@@ -145,7 +146,7 @@ func (m *Model) measure(ctx context.Context) error {
 	rows := m.rows()
 	in, err := tensor.New(m.Binding.Input.Name, m.Binding.Input.Type, m.inputShape(rows), maxInput)
 	if err != nil {
-		return problem.ModelInvalid.New("the input %q cannot be made: %v", cut(m.Binding.Input.Name), err)
+		return problem.ModelInvalid.New("the input %s cannot be made: %v", wording.Quote(m.Binding.Input.Name), err)
 	}
 	if err := noise(1).fill(&m.Binding.Recipe, in.Data, rows); err != nil {
 		return err
@@ -163,7 +164,7 @@ func (m *Model) measure(ctx context.Context) error {
 	for _, t := range outs {
 		elements, err := tensor.Elements(t.Shape)
 		if err != nil || elements%int64(rows) != 0 || elements == 0 {
-			return problem.ModelInvalid.New("the output %q is %v in a test run with %d pictures, which gives no picture its part", cut(t.Name), t.Shape, rows)
+			return problem.ModelInvalid.New("the output %s is %v in a test run with %d pictures, which gives no picture its part", wording.Quote(t.Name), t.Shape, rows)
 		}
 		m.outputs = append(m.outputs, output{t.Name, t.Type, t.Shape, int(elements) / rows})
 	}
@@ -178,14 +179,14 @@ func (m *Model) classes(t *tensor.Tensor, rows int) (int, error) {
 	per := t.Shape
 	if len(per) != 1 || rows != 1 { // a model without an axis for the batch may give [classes]
 		if len(per) == 0 || per[0] != int64(rows) {
-			return 0, problem.ModelInvalid.New("the output %q is %v in a test run with %d pictures: the first size should be the number of pictures", cut(t.Name), t.Shape, rows)
+			return 0, problem.ModelInvalid.New("the output %s is %v in a test run with %d pictures: the first size should be the number of pictures", wording.Quote(t.Name), t.Shape, rows)
 		}
 		per = per[1:]
 	}
 	classes := int64(1)
 	for _, n := range per {
 		if n != 1 && classes != 1 {
-			return 0, problem.ModelInvalid.New("the output %q is %v in a test run: a classifier gives one row of scores a picture, [N,classes]", cut(t.Name), t.Shape)
+			return 0, problem.ModelInvalid.New("the output %s is %v in a test run: a classifier gives one row of scores a picture, [N,classes]", wording.Quote(t.Name), t.Shape)
 		}
 		classes *= n
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/problem"
-	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Parity holds the package's certificate against what is computed here, stage by
@@ -49,7 +49,7 @@ func (m *Model) Parity(ctx context.Context, decoder *picture.Decoder) ([]Stage, 
 // parityPicture decodes the reference picture without shrinking.
 func (m *Model) parityPicture(ctx context.Context, decoder *picture.Decoder, c *model.Case) (string, error) {
 	refused := func(err error) error {
-		return problem.ModelInvalid.New("picture: case %q: %v", cut(c.Name), err).Because(err)
+		return problem.ModelInvalid.New("picture: case %s: %v", wording.Quote(c.Name), err).Because(err)
 	}
 	info, err := picture.Inspect(c.Picture, picture.DefaultLimits)
 	if err != nil {
@@ -71,41 +71,11 @@ func (m *Model) parityLogits(ctx context.Context, c *model.Case) error {
 		return err
 	}
 	defer m.Return(s)
-	if !narrow(s.Row, m.Binding.Input.Type, c.Tensor) {
-		return problem.ModelInvalid.New("logits: case %q: the certificate's tensor is %s (%d bytes), the model takes %s (%d bytes)",
-			cut(c.Name), c.Tensor.Type, len(c.Tensor.Data), m.Binding.Input.Type, len(s.Row))
+	if err := c.FillRow(s.Row, &m.Binding); err != nil {
+		return err
 	}
 	if err := m.Infer(ctx, s); err != nil {
 		return err
 	}
 	return c.CompareLogits(s.Logits)
-}
-
-// narrow copies a tensor into a row of another floating type. Training sides
-// keep float32, whatever the exported model takes.
-func narrow(row []byte, typ tensor.Type, t *tensor.Tensor) bool {
-	if t.Type == typ {
-		return copy(row, t.Data) == len(t.Data) && len(row) == len(t.Data)
-	}
-	if t.Type != tensor.Float32 || len(row)/max(1, typ.Size()) != len(t.Data)/4 {
-		return false
-	}
-	values := tensor.View[float32](t.Data)
-	switch typ {
-	case tensor.Float16:
-		for i, out := 0, tensor.View[uint16](row); i < len(out); i++ {
-			out[i] = tensor.ToFloat16(values[i])
-		}
-	case tensor.BFloat16:
-		for i, out := 0, tensor.View[uint16](row); i < len(out); i++ {
-			out[i] = tensor.ToBFloat16(values[i])
-		}
-	case tensor.Float64:
-		for i, out := 0, tensor.View[float64](row); i < len(out); i++ {
-			out[i] = float64(values[i])
-		}
-	default:
-		return false
-	}
-	return true
 }

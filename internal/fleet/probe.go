@@ -9,6 +9,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/interpret"
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Probe shows that the model works: it answers the package's probe picture with
@@ -40,7 +41,7 @@ func (m *Model) Probe(ctx context.Context, decoder *picture.Decoder) (string, er
 		return best, err
 	}
 	if best != probe.Label {
-		return best, problem.ModelInvalid.New("the probe picture %q is taken for %q; its label in goshawk.yaml is %q", probe.Image, cut(best), cut(probe.Label))
+		return best, problem.ModelInvalid.New("the probe picture %q is taken for %s; its label in goshawk.yaml is %s", probe.Image, wording.Quote(best), wording.Quote(probe.Label))
 	}
 	return best, nil
 }

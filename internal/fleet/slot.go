@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"unicode"
 
 	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Slot is the memory of one run: the input's row, which a recipe fills, and the
@@ -77,50 +76,10 @@ func (m *Model) Infer(ctx context.Context, s *Slot) error {
 	views := [...][]float32{s.Logits, s.Embedding}
 	for i, t := range s.out {
 		if t.Type != tensor.Float32 {
-			widen(views[i], t)
+			tensor.Widen(views[i], t)
 		}
 	}
 	return nil
-}
-
-// widen copies the first elements of a tensor as float32.
-func widen(dst []float32, t *tensor.Tensor) {
-	switch t.Type {
-	case tensor.Float32:
-		copy(dst, tensor.View[float32](t.Data))
-	case tensor.Float16:
-		for i, v := range tensor.View[uint16](t.Data)[:len(dst)] {
-			dst[i] = tensor.FromFloat16(v)
-		}
-	case tensor.BFloat16:
-		for i, v := range tensor.View[uint16](t.Data)[:len(dst)] {
-			dst[i] = tensor.FromBFloat16(v)
-		}
-	case tensor.Float64:
-		convert(dst, tensor.View[float64](t.Data))
-	case tensor.Uint8, tensor.Bool:
-		convert(dst, tensor.View[uint8](t.Data))
-	case tensor.Int8:
-		convert(dst, tensor.View[int8](t.Data))
-	case tensor.Uint16:
-		convert(dst, tensor.View[uint16](t.Data))
-	case tensor.Int16:
-		convert(dst, tensor.View[int16](t.Data))
-	case tensor.Uint32:
-		convert(dst, tensor.View[uint32](t.Data))
-	case tensor.Int32:
-		convert(dst, tensor.View[int32](t.Data))
-	case tensor.Uint64:
-		convert(dst, tensor.View[uint64](t.Data))
-	case tensor.Int64:
-		convert(dst, tensor.View[int64](t.Data))
-	}
-}
-
-func convert[T tensor.Number](dst []float32, src []T) {
-	for i := range dst {
-		dst[i] = float32(src[i])
-	}
 }
 
 // runProblem says why a run failed, without repeating what only the runtime understands.
@@ -138,7 +97,7 @@ func (m *Model) runProblem(ctx context.Context, err error) error {
 	if native.Code == infer.OutOfMemory {
 		return problem.Internal.New("the model %q needs more memory for a picture than it may take", m.Version.Name).Because(err)
 	}
-	return problem.Internal.New("the model %q failed on this picture: %s", m.Version.Name, cut(native.Message)).Because(err)
+	return problem.Internal.New("the model %q failed on this picture: %s", m.Version.Name, wording.Cut(native.Message)).Because(err)
 }
 
 // loadProblem says why the runtime refused a model.
@@ -154,24 +113,8 @@ func loadProblem(ctx context.Context, err error) error {
 	case infer.OutOfMemory:
 		return problem.ModelInvalid.New("loading the model needs more memory than it may take").Because(err)
 	case infer.Unsupported:
-		return problem.ModelInvalid.New("the runtime lacks something that the model needs: %s", cut(native.Message)).Because(err)
+		return problem.ModelInvalid.New("the runtime lacks something that the model needs: %s", wording.Cut(native.Message)).Because(err)
 	default:
-		return problem.ModelInvalid.New("the runtime refuses the model: %s", cut(native.Message)).Because(err)
+		return problem.ModelInvalid.New("the runtime refuses the model: %s", wording.Cut(native.Message)).Because(err)
 	}
-}
-
-// cut makes a stranger's text fit to be shown: one line, of bearable length.
-func cut(text string) string {
-	const limit = 200
-	clean := strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, text)
-	runes := []rune(strings.Join(strings.Fields(clean), " "))
-	if len(runes) > limit {
-		return string(runes[:limit]) + "…"
-	}
-	return string(runes)
 }

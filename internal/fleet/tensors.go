@@ -3,15 +3,14 @@ package fleet
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Pictures tells whether the model takes pictures, or is one of kind Tensor.
@@ -52,7 +51,7 @@ func (m *Model) warm(ctx context.Context, say func(string)) error {
 func servable(what string, specs []tensor.Spec) error {
 	for _, s := range specs {
 		if s.Kind != "tensor" || s.Type == tensor.Invalid {
-			return problem.ModelInvalid.New("the %s %q is no tensor of a type that is served here (%s)", what, cut(s.Name), cut(s.Kind))
+			return problem.ModelInvalid.New("the %s %q is no tensor of a type that is served here (%s)", what, wording.Cut(s.Name), wording.Cut(s.Kind))
 		}
 	}
 	return nil
@@ -70,7 +69,7 @@ func zeros(specs []tensor.Spec) (list []*tensor.Tensor, open bool, err error) {
 		}
 		t, err := tensor.New(s.Name, s.Type, shape, maxInput)
 		if err != nil {
-			return nil, open, problem.ModelInvalid.New("the input %q cannot be made: %v", cut(s.Name), err)
+			return nil, open, problem.ModelInvalid.New("the input %q cannot be made: %v", wording.Cut(s.Name), err)
 		}
 		list = append(list, t)
 	}
@@ -84,10 +83,10 @@ func (m *Model) Fit(in []*tensor.Tensor) error {
 	for i, t := range in {
 		at := slices.IndexFunc(m.Inputs, func(s tensor.Spec) bool { return s.Name == t.Name })
 		if at < 0 {
-			return problem.InvalidRequest.New("the model %q has no input %q; it has %s", m.Version.Name, cut(t.Name), names(m.Inputs))
+			return problem.InvalidRequest.New("the model %q has no input %q; it has %s", m.Version.Name, wording.Cut(t.Name), names(m.Inputs))
 		}
 		if slices.ContainsFunc(in[:i], func(other *tensor.Tensor) bool { return other.Name == t.Name }) {
-			return problem.InvalidRequest.New("the input %q is there twice", cut(t.Name))
+			return problem.InvalidRequest.New("the input %q is there twice", wording.Cut(t.Name))
 		}
 		if err := m.fits(&m.Inputs[at], t); err != nil {
 			return err
@@ -98,7 +97,7 @@ func (m *Model) Fit(in []*tensor.Tensor) error {
 	}
 	for _, s := range m.Inputs {
 		if !slices.ContainsFunc(in, func(t *tensor.Tensor) bool { return t.Name == s.Name }) {
-			return problem.InvalidRequest.New("the input %q of the model %q is missing; it has %s", cut(s.Name), m.Version.Name, names(m.Inputs))
+			return problem.InvalidRequest.New("the input %q of the model %q is missing; it has %s", wording.Cut(s.Name), m.Version.Name, names(m.Inputs))
 		}
 	}
 	return nil
@@ -106,7 +105,7 @@ func (m *Model) Fit(in []*tensor.Tensor) error {
 
 func (m *Model) fits(s *tensor.Spec, t *tensor.Tensor) error {
 	if t.Type != s.Type {
-		return problem.InvalidRequest.New("the input %q is of type %s; the model %q takes %s", cut(t.Name), t.Type.Protocol(), m.Version.Name, s.Type.Protocol())
+		return problem.InvalidRequest.New("the input %q is of type %s; the model %q takes %s", wording.Cut(t.Name), t.Type.Protocol(), m.Version.Name, s.Type.Protocol())
 	}
 	if !s.Ranked {
 		return nil
@@ -116,7 +115,7 @@ func (m *Model) fits(s *tensor.Spec, t *tensor.Tensor) error {
 		ok = s.Shape[i] < 0 || t.Shape[i] == s.Shape[i]
 	}
 	if !ok {
-		return problem.InvalidRequest.New("the input %q has the shape %v; the model %q takes %v (-1 is any size)", cut(t.Name), t.Shape, m.Version.Name, s.Shape)
+		return problem.InvalidRequest.New("the input %q has the shape %v; the model %q takes %v (-1 is any size)", wording.Cut(t.Name), t.Shape, m.Version.Name, s.Shape)
 	}
 	return nil
 }
@@ -134,10 +133,10 @@ func (m *Model) Wanted(outputs []string) ([]*tensor.Tensor, error) {
 	list := make([]*tensor.Tensor, 0, min(len(outputs), len(m.Outputs)))
 	for _, name := range outputs {
 		if !slices.ContainsFunc(m.Outputs, func(s tensor.Spec) bool { return s.Name == name }) {
-			return nil, problem.InvalidRequest.New("the model %q has no output %q; it has %s", m.Version.Name, cut(name), names(m.Outputs))
+			return nil, problem.InvalidRequest.New("the model %q has no output %q; it has %s", m.Version.Name, wording.Cut(name), names(m.Outputs))
 		}
 		if slices.ContainsFunc(list, func(t *tensor.Tensor) bool { return t.Name == name }) {
-			return nil, problem.InvalidRequest.New("the output %q is asked for twice", cut(name))
+			return nil, problem.InvalidRequest.New("the output %q is asked for twice", wording.Cut(name))
 		}
 		list = append(list, &tensor.Tensor{Name: name})
 	}
@@ -149,7 +148,7 @@ func (m *Model) Wanted(outputs []string) ([]*tensor.Tensor, error) {
 func (m *Model) RunTensors(ctx context.Context, in, out []*tensor.Tensor) error {
 	if err := m.Session.Run(ctx, in, out); err != nil {
 		if native, ok := errors.AsType[*infer.Error](err); ok && native.Code == infer.BadInput {
-			return problem.InvalidRequest.New("the model %q refuses these inputs: %s", m.Version.Name, cut(native.Message)).Because(err)
+			return problem.InvalidRequest.New("the model %q refuses these inputs: %s", m.Version.Name, wording.Cut(native.Message)).Because(err)
 		}
 		return m.runProblem(ctx, err)
 	}
@@ -205,7 +204,7 @@ func (m *Model) InferRow(ctx context.Context, s *Slot, outputs []string) ([]*ten
 			continue
 		}
 		if len(t.Shape) == 0 || t.Shape[0] != int64(m.rows()) {
-			return nil, problem.InvalidRequest.New("the output %q of the model %q is %v, which gives no picture its part; ask for others", cut(t.Name), m.Version.Name, t.Shape)
+			return nil, problem.InvalidRequest.New("the output %q of the model %q is %v, which gives no picture its part; ask for others", wording.Cut(t.Name), m.Version.Name, t.Shape)
 		}
 		*t = *t.Row(0, m.rows())
 	}
@@ -213,15 +212,12 @@ func (m *Model) InferRow(ctx context.Context, s *Slot, outputs []string) ([]*ten
 }
 
 func names(specs []tensor.Spec) string {
-	quoted := make([]string, 0, len(specs))
-	for _, s := range specs[:min(len(specs), 20)] {
-		quoted = append(quoted, fmt.Sprintf("%q", cut(s.Name)))
-	}
-	if len(specs) > len(quoted) {
-		quoted = append(quoted, "…")
-	}
-	if len(quoted) == 0 {
+	if len(specs) == 0 {
 		return "none"
 	}
-	return strings.Join(quoted, ", ")
+	list := make([]string, len(specs))
+	for i, s := range specs {
+		list[i] = s.Name
+	}
+	return wording.QuoteAll(list)
 }

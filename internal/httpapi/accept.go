@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 const (
@@ -30,7 +31,7 @@ func negotiate(h http.Header, offers ...string) (string, error) {
 		}
 	}
 	if best == "" {
-		return "", problem.NotAcceptable.New("the Accept header is %s, and this address answers with %s", quoted(accept), strings.Join(offers, " or "))
+		return "", problem.NotAcceptable.New("the Accept header is %s, and this address answers with %s", wording.Quote(accept), strings.Join(offers, " or "))
 	}
 	return best, nil
 }

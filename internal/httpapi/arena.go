@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/units"
 )
 
 // step is what is taken from the budget at first, whatever length was declared.
@@ -44,6 +45,10 @@ func (a *arena) reserve(ctx context.Context, n, taken int64) error {
 	_, size := classOf(n)
 	if a.body != nil {
 		defer a.body.pause(time.Now())
+	}
+	if whole, ok := a.budget.(interface{ Size() int64 }); ok && a.held()+size-taken > whole.Size() {
+		return problem.PictureTooLarge.New("the request needs more memory than the server gives to all requests together, %s; send its pictures in several requests", units.Bytes(whole.Size())).
+			With("limit_bytes", whole.Size())
 	}
 	if err := acquire(ctx, a.budget, a.wait, size-taken); err != nil {
 		return err
@@ -101,6 +106,15 @@ func (a *arena) read(ctx context.Context, src io.Reader, limit int64) ([]byte, e
 			}
 		}
 	}
+}
+
+// held is what the request has of the budget. To wait for more than the rest
+// would be to wait for itself.
+func (a *arena) held() (n int64) {
+	for _, s := range a.slabs {
+		n += int64(len(s.bytes))
+	}
+	return n
 }
 
 func (a *arena) last() []byte { return a.slabs[len(a.slabs)-1].bytes }

@@ -37,7 +37,7 @@ func (g *rig) dial() *wire {
 	}
 	g.t.Cleanup(func() { _ = conn.Close() })
 	// Not a bound that is tested: only so that a failure ends.
-	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		g.t.Fatal(err)
 	}
 	return &wire{g.t, conn, bufio.NewReader(conn)}
@@ -86,8 +86,7 @@ func TestASenderThatStallsIsCutOff(t *testing.T) {
 		"unknown length": "Content-Type: image/jpeg\r\nTransfer-Encoding: chunked",
 	} {
 		w := g.dial()
-		w.post(headers)
-		w.say("5\r\nab")
+		w.post(headers + "\r\n\r\n500\r\nab") // in one piece: the clock runs
 		status, closes, body := w.answer()
 		if status != 504 || !closes || !strings.Contains(body, "too slowly") {
 			t.Errorf("%s: got %d (closing: %v) %s", name, status, closes, body)
@@ -192,18 +191,31 @@ goshawk_http_requests_total{method="POST",route="/v1/predictions",status="gone"}
 }
 
 func TestTheDeadlineOfTheBodyEndsWithTheBody(t *testing.T) {
-	g := newRig(t, func(o *httpapi.Options) { o.Limits.Grace, o.Limits.LeastRate = 20*time.Millisecond, 1e9 })
+	const grace = 2 * time.Second // so long that a busy machine does not take it for a stalled sender
+	g := newRig(t, func(o *httpapi.Options) { o.Limits.Grace, o.Limits.LeastRate = grace, 1e9 })
 	g.fake.run = func(ctx context.Context, r predict.Request) (*predict.Answer, error) {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(60 * time.Millisecond): // longer than the grace, during which the server listens for a hang-up
+		case <-time.After(grace + 100*time.Millisecond): // longer than the grace, during which the server listens for a hang-up
 			return classify(r)
 		}
 	}
-	g.raw("", picture).document(t)
-	g.form("/v1/predictions", nil, part{"image", "a", picture}).document(t)
-	g.do("POST", "/v1/predictions", map[string]string{"Content-Type": "image/png"}, chunked(picture)).document(t)
+	var all sync.WaitGroup
+	for name, send := range map[string]func() answer{
+		"raw":  func() answer { return g.raw("", picture) },
+		"form": func() answer { return g.form("/v1/predictions", nil, part{"image", "a", picture}) },
+		"chunked": func() answer {
+			return g.do("POST", "/v1/predictions", map[string]string{"Content-Type": "image/png"}, chunked(picture))
+		},
+	} {
+		all.Go(func() {
+			if got := send(); got.status != 200 {
+				t.Errorf("%s: got %d %s", name, got.status, got.body)
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestBodiesAreTakenFromTheBudget(t *testing.T) {
@@ -278,6 +290,35 @@ func TestAnExhaustedBudgetIsOverload(t *testing.T) {
 		t.Errorf("%d bytes were not given back", budget.Used())
 	}
 	g.raw("", strings.Repeat("PICTURE", 1000)).document(t)
+}
+
+// TestAFormThatFillsTheBudgetAloneIsNotToldToWait: nobody else holds anything.
+// The body does not come over a network, whose pieces decide how the memory for
+// it grows.
+func TestAFormThatFillsTheBudgetAloneIsNotToldToWait(t *testing.T) {
+	budget := schedule.NewBudget(6 << 20)
+	h := httpapi.New(httpapi.Options{Predictor: &fake{}, Models: shelf{}, Access: access.New(access.Options{Loopback: true}), Budget: budget})
+	send := func(sizes ...int) *httptest.ResponseRecorder {
+		var parts []part
+		for _, n := range sizes {
+			parts = append(parts, part{"image", "a", strings.Repeat("x", n)})
+		}
+		contentType, body := form(parts...)
+		r := httptest.NewRequest("POST", "http://localhost/v1/predictions", strings.NewReader(body))
+		r.Header.Set("Content-Type", contentType)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if budget.Used() != 0 {
+			t.Errorf("%v: %d bytes were not given back", sizes, budget.Used())
+		}
+		return w
+	}
+	if w := send(700_000, 2_900_000, 2_600_000); w.Code != 413 || w.Header().Get("Retry-After") != "" || !strings.Contains(w.Body.String(), "send its pictures in several requests") {
+		t.Errorf("got %d %s, want 413: to try again is no help", w.Code, w.Body)
+	}
+	if w := send(700_000, 2_900_000); w.Code != 200 {
+		t.Errorf("two of them: got %d %s", w.Code, w.Body)
+	}
 }
 
 func TestManyCallersKeepTheirOwnPictures(t *testing.T) {

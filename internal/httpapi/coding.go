@@ -13,6 +13,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/units"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // The codings of HTTP (RFC 9110) that other rooms' routes take and give. What
@@ -36,7 +37,7 @@ func contentCoding(h http.Header) (string, error) {
 		case value == codingDeflate:
 			coding = codingDeflate
 		default:
-			return "", problem.InvalidRequest.New("the body has the Content-Encoding %s; gzip and deflate are read", quoted(value))
+			return "", problem.InvalidRequest.New("the body has the Content-Encoding %s; gzip and deflate are read", wording.Quote(value))
 		}
 	}
 	return coding, nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -170,6 +171,25 @@ func TestInternalErrorsHideTheirCauseAndLogIt(t *testing.T) {
 	}
 	if text, _ := g.line(got.header.Get("X-Request-Id"))["error"].(string); !strings.Contains(text, "NaN") {
 		t.Errorf("the log must name the cause, got %q", text)
+	}
+}
+
+// A probe that is told "not yet" got what it came for. Only for debugging it has
+// a line, with the reason.
+func TestAProbeThatComesTooEarlyIsNoError(t *testing.T) {
+	log := &lines{}
+	debug := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	o := httpapi.Options{Logger: debug, Ready: func() error { return errors.New("model imagenet is still loading") }}
+	for door, h := range map[string]http.Handler{
+		"main":  httpapi.New(o),
+		"admin": httpapi.Admin(o, func(*http.Request) error { return nil }, http.NewServeMux()),
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/readyz", nil))
+		if got := log.String(); w.Code != 503 || strings.Count(got, "\n") != 1 || !strings.Contains(got, `"level":"DEBUG"`) || !strings.Contains(got, "still loading") {
+			t.Errorf("%s: %d, and the log says %s; want 503, and one line of DEBUG with the reason", door, w.Code, got)
+		}
+		log.text = nil
 	}
 }
 

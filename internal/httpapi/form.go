@@ -10,6 +10,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/predict"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 const (
@@ -119,15 +120,17 @@ func (in *intake) formProblem(src *formReader, err error) error {
 func (in *intake) readPart(ctx context.Context, part *multipart.Part) error {
 	if coding := part.Header.Get("Content-Transfer-Encoding"); coding != "" &&
 		!strings.EqualFold(coding, "binary") && !strings.EqualFold(coding, "8bit") && !strings.EqualFold(coding, "7bit") {
-		return problem.InvalidRequest.New("a part of the form has the Content-Transfer-Encoding %s; send the bytes as they are", quoted(coding))
+		return problem.InvalidRequest.New("a part of the form has the Content-Transfer-Encoding %s; send the bytes as they are", wording.Quote(coding))
 	}
 	switch name := part.FormName(); {
 	case name == "image" || name == "file":
 		return in.readFile(ctx, part)
 	case isParam(name):
 		return in.readField(name, part)
+	case name == "": // multipart gives none for a header that it cannot read
+		return problem.InvalidRequest.New("a part of the form has the Content-Disposition %s; want form-data; name=\"image\" (a quote in a file's name is written \\\")", wording.Quote(part.Header.Get("Content-Disposition")))
 	default:
-		return problem.InvalidRequest.New("unknown form field %s (pictures go into image or file; parameters are model, top_k, threshold)", quoted(name))
+		return problem.InvalidRequest.New("unknown form field %s (pictures go into image or file; parameters are model, top_k, threshold)", wording.Quote(name))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/goshawk-ai/goshawk/internal/access"
@@ -120,6 +121,34 @@ func FuzzJSONBody(f *testing.F) {
 			if got.Pictures[i].Err == nil && (got.Pictures[i].Name != p.Name || !bytes.Equal(got.Pictures[i].Data, p.Data)) {
 				t.Fatalf("%q: picture %d was read as %q, want %q", body, i, got.Pictures[i], p)
 			}
+		}
+	})
+}
+
+// FuzzHeaders sends a good picture with any query and any headers.
+func FuzzHeaders(f *testing.F) {
+	classifier := &fake{}
+	h := httpapi.New(httpapi.Options{Predictor: classifier, Models: shelf{}, Access: access.New(access.Options{Loopback: true})})
+	f.Add("top_k=3&threshold=0.5&model=birds", "image/jpeg", "text/csv;q=0.5, */*;q=0.1", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	f.Add("top_k=1&top_k=2", "image/*", "", "")
+	f.Add("model=%00&%zz", "multipart/form-data; boundary=\"\"", "application/json;q=2", "ff-")
+	f.Add("threshold=0x1p-2", "application/json; charset=latin1", ",;q=,", "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00-x")
+	f.Fuzz(func(t *testing.T, query, contentType, accept, trace string) {
+		r := httptest.NewRequest("POST", "http://localhost/v1/predictions", strings.NewReader(picture))
+		r.URL.RawQuery = query
+		r.Header.Set("Content-Type", contentType)
+		r.Header.Set("Accept", accept)
+		r.Header.Set("Traceparent", trace)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		switch kind := w.Header().Get("Content-Type"); {
+		case w.Code >= 500, w.Code != 200 && !json.Valid(w.Body.Bytes()):
+			t.Fatalf("?%s, %q, %q: got %d %q", query, contentType, accept, w.Code, w.Body)
+		case w.Code == 200 && strings.HasPrefix(kind, "application/json") && !json.Valid(w.Body.Bytes()):
+			t.Fatalf("no JSON: %q", w.Body)
+		}
+		if got, _ := classifier.seen(); w.Code == 200 && (got.TopK < 0 || got.TopK > 100_000 || !(got.Threshold >= 0 && got.Threshold <= 1) || len(got.Model) > 256 || len(got.Pictures) != 1) {
+			t.Fatalf("?%s was read as %+v", query, got)
 		}
 	})
 }

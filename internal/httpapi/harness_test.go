@@ -309,7 +309,7 @@ func (l *lines) String() string {
 // await waits until the log says so: the line is written after the answer.
 func (l *lines) await(t *testing.T, want string) string {
 	t.Helper()
-	late := time.After(10 * time.Second)
+	late := time.After(time.Minute)
 	for {
 		text, more := l.next()
 		if strings.Contains(text, want) {

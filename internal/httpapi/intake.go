@@ -11,6 +11,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/predict"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/units"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // intake is what a request brings: pictures and parameters. Close it when
@@ -61,7 +62,7 @@ func contentType(r *http.Request, types []string) (kind, boundary string, err er
 	}
 	media, parameters, err := mime.ParseMediaType(values[0])
 	if err != nil || len(values) > 1 {
-		return "", "", problem.InvalidRequest.New("the Content-Type header %s cannot be read: %s", quoted(strings.Join(values, ", ")), wantTypes)
+		return "", "", problem.InvalidRequest.New("the Content-Type header %s cannot be read: %s", wording.Quote(strings.Join(values, ", ")), wantTypes)
 	}
 	switch {
 	case media == "multipart/form-data":
@@ -72,7 +73,7 @@ func contentType(r *http.Request, types []string) (kind, boundary string, err er
 		}
 	case media == "application/json":
 		if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
-			return "", "", problem.InvalidRequest.New("the JSON's charset is %s; JSON is UTF-8", quoted(charset))
+			return "", "", problem.InvalidRequest.New("the JSON's charset is %s; JSON is UTF-8", wording.Quote(charset))
 		}
 		kind = "json"
 	case media == "application/octet-stream" || strings.HasPrefix(media, "image/"):
@@ -84,19 +85,19 @@ func contentType(r *http.Request, types []string) (kind, boundary string, err er
 		}
 	}
 	if len(types) == 1 {
-		return "", "", problem.InvalidRequest.New("the Content-Type is %s; this address takes a form, multipart/form-data with the field image", quoted(media))
+		return "", "", problem.InvalidRequest.New("the Content-Type is %s; this address takes a form, multipart/form-data with the field image", wording.Quote(media))
 	}
 	if media == "application/x-www-form-urlencoded" {
 		return "", "", problem.InvalidRequest.New("the Content-Type is application/x-www-form-urlencoded (what curl says of --data-binary by itself, for one): %s", wantTypes)
 	}
-	return "", "", problem.InvalidRequest.New("the Content-Type is %s: %s", quoted(media), wantTypes)
+	return "", "", problem.InvalidRequest.New("the Content-Type is %s: %s", wording.Quote(media), wantTypes)
 }
 
 // admit refuses by the headers what need not be read.
 func (d *door) admit(r *http.Request, kind string, limit int64) error {
 	for _, coding := range r.Header.Values("Content-Encoding") {
 		if !strings.EqualFold(coding, "identity") {
-			return problem.InvalidRequest.New("the body has the Content-Encoding %s; send it as it is, pictures are compressed already", quoted(coding))
+			return problem.InvalidRequest.New("the body has the Content-Encoding %s; send it as it is, pictures are compressed already", wording.Quote(coding))
 		}
 	}
 	if r.ContentLength == 0 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/predict"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // readJSON reads {"pictures": [{"name": "a.jpg", "data": "base64"}], "model": …}.
@@ -62,7 +63,7 @@ func (in *intake) member(s *scanner, name string) error {
 		}
 		return in.setThreshold(n, text)
 	default:
-		return problem.InvalidRequest.New("unknown JSON member %s (known: pictures, model, top_k, threshold)", quoted(name))
+		return problem.InvalidRequest.New("unknown JSON member %s (known: pictures, model, top_k, threshold)", wording.Quote(name))
 	}
 }
 
@@ -85,7 +86,7 @@ func (in *intake) jsonPicture(s *scanner) error {
 			data, err = s.raw("data")
 			return err
 		default:
-			return problem.InvalidRequest.New("unknown JSON member %s of picture %d (known: name, data)", quoted(name), len(in.pictures)+1)
+			return problem.InvalidRequest.New("unknown JSON member %s of picture %d (known: name, data)", wording.Quote(name), len(in.pictures)+1)
 		}
 	})
 	if err != nil {

@@ -31,7 +31,7 @@ func (d *door) log(r *http.Request, x *exchange, quiet bool) {
 	}
 	if x.err != nil {
 		var more []slog.Attr
-		level, more = outcome(r, x, level)
+		level, more = outcome(r, x, level, quiet)
 		attrs = append(attrs, more...)
 	} else if x.lost {
 		attrs = append(attrs, slog.String("outcome", "gone"))
@@ -41,8 +41,9 @@ func (d *door) log(r *http.Request, x *exchange, quiet bool) {
 
 // outcome is what the line says of a failure, and how loudly: an error is what
 // somebody here must mend. Overload and a passed deadline are load, or the
-// caller's own slowness, and have their metrics.
-func outcome(r *http.Request, x *exchange, level slog.Level) (slog.Level, []slog.Attr) {
+// caller's own slowness, and have their metrics; a probe that says "not yet" has
+// done its work.
+func outcome(r *http.Request, x *exchange, level slog.Level, quiet bool) (slog.Level, []slog.Attr) {
 	if x.status == statusGone {
 		return level, []slog.Attr{slog.String("outcome", "gone")}
 	}
@@ -51,6 +52,7 @@ func outcome(r *http.Request, x *exchange, level slog.Level) (slog.Level, []slog
 	switch {
 	case p.Kind.Status < 500 || p.Kind == problem.Overloaded:
 		return level, attrs
+	case quiet && p.Kind.Status == http.StatusServiceUnavailable:
 	case p.Kind == problem.DeadlineExceeded:
 		level = slog.LevelWarn
 	default:

@@ -2,24 +2,11 @@ package httpapi
 
 import (
 	"net/http"
+	"strconv"
 )
 
-// list is the document of every list. Next is where it goes on; these lists are
-// whole.
-type list[T any] struct {
-	Items []T     `json:"items"`
-	Next  *string `json:"next"`
-}
-
-func listOf[T any](items []T) list[T] {
-	if items == nil {
-		items = []T{}
-	}
-	return list[T]{Items: items}
-}
-
 func (d *door) models(x *exchange, r *http.Request) error {
-	if err := onlyJSON(r); err != nil {
+	if _, err := negotiate(r.Header, jsonType); err != nil {
 		return err
 	}
 	models := d.Models.Models()
@@ -27,7 +14,7 @@ func (d *door) models(x *exchange, r *http.Request) error {
 	for i, m := range models {
 		documents[i] = m.whole()
 	}
-	return x.document(r, listOf(documents))
+	return answerList(x, r, documents, func(m ModelInfo) string { return m.Name + "@" + m.Version })
 }
 
 func (d *door) model(x *exchange, r *http.Request) error {
@@ -49,7 +36,7 @@ type label struct {
 }
 
 func (d *door) labels(x *exchange, r *http.Request) error {
-	if err := onlyJSON(r); err != nil {
+	if _, err := negotiate(r.Header, jsonType); err != nil {
 		return err
 	}
 	m, err := d.Models.Model(r.PathValue("name"))
@@ -60,7 +47,7 @@ func (d *door) labels(x *exchange, r *http.Request) error {
 	for i, l := range m.LabelList {
 		labels[i] = label{Index: i, Name: l.Name, Description: l.Description}
 	}
-	return x.document(r, listOf(labels))
+	return answerList(x, r, labels, func(l label) string { return strconv.Itoa(l.Index) })
 }
 
 // whole makes lists of what would be null: clients iterate over them.

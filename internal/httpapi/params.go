@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 const (
@@ -70,7 +71,7 @@ func (p *params) setModel(ref string) error {
 		return emptyParam("model")
 	}
 	if len(ref) > maxModel || strings.ContainsFunc(ref, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
-		return problem.InvalidRequest.New("model is %s; want NAME, NAME@ALIAS or NAME@sha256:DIGEST", quoted(ref))
+		return problem.InvalidRequest.New("model is %s; want NAME, NAME@ALIAS or NAME@sha256:DIGEST", wording.Quote(ref))
 	}
 	p.model = ref
 	return nil
@@ -97,11 +98,11 @@ func emptyParam(name string) error {
 }
 
 func badTopK(text string) error {
-	return problem.InvalidRequest.New("top_k is %s; want a whole number from 1 to %d", quoted(text), maxTopK)
+	return problem.InvalidRequest.New("top_k is %s; want a whole number from 1 to %d", wording.Quote(text), maxTopK)
 }
 
 func badThreshold(text string) error {
-	return problem.InvalidRequest.New("threshold is %s; want a number from 0 to 1", quoted(text))
+	return problem.InvalidRequest.New("threshold is %s; want a number from 0 to 1", wording.Quote(text))
 }
 
 // query takes the query's values.
@@ -111,7 +112,7 @@ func (p *params) query(u *url.URL) error {
 	}
 	values, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return problem.InvalidRequest.New("the query cannot be read: it must be NAME=VALUE, joined by &, with %%XX for what is no letter or digit").Because(err)
+		return badQuery(err)
 	}
 	for _, name := range sorted(values) {
 		if !isParam(name) {
@@ -126,6 +127,10 @@ func (p *params) query(u *url.URL) error {
 	return nil
 }
 
+func badQuery(err error) error {
+	return problem.InvalidRequest.New("the query cannot be read: it must be NAME=VALUE, joined by &, with %%XX for what is no letter or digit").Because(err)
+}
+
 // noQuery refuses every query value.
 func noQuery(u *url.URL) error {
 	if u.RawQuery == "" {
@@ -136,7 +141,7 @@ func noQuery(u *url.URL) error {
 }
 
 func unknownParam(name, known string) error {
-	return problem.InvalidRequest.New("unknown query parameter %s (known: %s)", quoted(name), known)
+	return problem.InvalidRequest.New("unknown query parameter %s (known: %s)", wording.Quote(name), known)
 }
 
 func sorted(values url.Values) []string {
@@ -152,12 +157,3 @@ func isDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }
 
 // isDecimal keeps out what ParseFloat takes besides: NaN, Inf, hexadecimal, _.
 func isDecimal(s string) bool { return strings.Trim(s, "0123456789.eE+-") == "" }
-
-// quoted is a stranger's text, made harmless and bearably long.
-func quoted(s string) string {
-	const most = 60
-	if len(s) > most {
-		return strconv.QuoteToASCII(strings.ToValidUTF8(s[:most], "")) + "…"
-	}
-	return strconv.QuoteToASCII(s)
-}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // scanner reads JSON of the few shapes that a request may have, in place and
@@ -69,7 +70,7 @@ func (s *scanner) object(member func(name string) error) error {
 			return err
 		}
 		if seen[name] {
-			return problem.InvalidRequest.New("the JSON member %s is given twice", quoted(name))
+			return problem.InvalidRequest.New("the JSON member %s is given twice", wording.Quote(name))
 		}
 		seen[name] = true
 		if !s.take(':') {
@@ -223,7 +224,7 @@ func (s *scanner) number(what string) (value float64, text string, err error) {
 	}
 	text = string(rest[:end])
 	if err := json.Unmarshal(rest[:end], &value); err != nil {
-		return 0, "", s.fail("%s is %s, which is no number that can be used", what, quoted(text))
+		return 0, "", s.fail("%s is %s, which is no number that can be used", what, wording.Quote(text))
 	}
 	s.at += end
 	return value, text, nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/api"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // door is what the handlers share. It is immutable but for the pools.
@@ -57,6 +58,7 @@ func New(o Options) http.Handler {
 	d.mount(mux)
 	nothing := d.serve(route{path: "other"}, notFound)
 	mux.Handle("/v1/", nothing)
+	mux.Handle("/v1", nothing) // which the mux would redirect to the one above
 	mux.Handle("/", d.serve(route{path: "pages"}, d.pages))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The mux would answer with a redirect that nobody logs.
@@ -99,7 +101,7 @@ func (r route) dispatch() handler {
 }
 
 func notFound(_ *exchange, r *http.Request) error {
-	return problem.NotFound.New("nothing is at %s; /docs lists what there is", quoted(r.URL.Path))
+	return problem.NotFound.New("nothing is at %s; /docs lists what there is", wording.Quote(r.URL.Path))
 }
 
 func (d *door) pages(x *exchange, r *http.Request) error {

@@ -112,6 +112,7 @@ func wrongForms() []wrong {
 		{name: "part in base64", header: formMIME, body: text("--B\r\nContent-Disposition: form-data; name=\"image\"\r\nContent-Transfer-Encoding: base64\r\n\r\neA==\r\n--B--")},
 		{name: "form of another boundary", header: formMIME, body: text("--C\r\n\r\nx\r\n--C--")},
 		{name: "form cut off in a picture", header: formMIME, body: text(formPart("image", `; filename="a"`, picture))},
+		{name: "part with loose quotes", header: formMIME, body: text("--B\r\nContent-Disposition: form-data; name=\"image\"; filename=\"my \"best\".jpg\"\r\n\r\nx\r\n--B--")},
 		{name: "form cut off in a header", header: formMIME, body: text("--B\r\nContent-Disposition: form-da")},
 		{name: "form with a broken header", header: formMIME, body: text("--B\r\nno header\r\n\r\nx\r\n--B--")},
 		{name: "form that is none", header: formMIME, body: text(picture)},
@@ -178,6 +179,7 @@ func (letters) Read(p []byte) (int, error) {
 
 func wrongElsewhere() []wrong {
 	return []wrong{
+		{name: "the bare version of the API", method: "GET", path: "/v1"},
 		{name: "unknown path", method: "GET", path: "/v1/nothing/\x1b%5B31m"},
 		{name: "unknown page", method: "GET", path: "/nothing"},
 		{name: "path with dots", method: "GET", path: "/v1/x/../models"},
@@ -190,7 +192,13 @@ func wrongElsewhere() []wrong {
 		{name: "unknown model", method: "GET", path: "/v1/models/cats"},
 		{name: "model with a slash", method: "GET", path: "/v1/models/a%2Fb"},
 		{name: "no model", method: "GET", path: "/v1/models/"},
-		{name: "query of models", method: "GET", path: "/v1/models?limit=5"},
+		{name: "query of models", method: "GET", path: "/v1/models?page=5"},
+		{name: "no page", method: "GET", path: "/v1/models?limit=0"},
+		{name: "page too long", method: "GET", path: "/v1/models?limit=1001"},
+		{name: "page twice", method: "GET", path: "/v1/models?limit=1&limit=1"},
+		{name: "empty cursor", method: "GET", path: "/v1/models?cursor="},
+		{name: "foreign cursor", method: "GET", path: "/v1/models?cursor=AAAA"},
+		{name: "query of a model", method: "GET", path: "/v1/models/imagenet?limit=5"},
 		{name: "models as csv", method: "GET", path: "/v1/models", header: "Accept: text/csv"},
 		{name: "labels of nothing", method: "GET", path: "/v1/models/cats/labels"},
 		{name: "raw to /predict", path: "/predict", header: jpegType, body: text(picture)},

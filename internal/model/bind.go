@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Bind brings a package together with the inputs and outputs that its model
@@ -44,7 +45,7 @@ func pick(specs []tensor.Spec, name, field, what string) (*tensor.Spec, error) {
 			return &specs[i], nil
 		}
 	}
-	return nil, refuse("%s: %s names %s, which the model does not have; its %s are %s", ManifestName, field, quote(name), what, quoteAll(names(specs)))
+	return nil, refuse("%s: %s names %s, which the model does not have; its %s are %s", ManifestName, field, wording.Quote(name), what, wording.QuoteAll(names(specs)))
 }
 
 func names(specs []tensor.Spec) []string {
@@ -73,7 +74,7 @@ func shape(s tensor.Spec) string {
 		case d >= 0:
 			parts[i] = strconv.FormatInt(d, 10)
 		case i < len(s.Symbols) && s.Symbols[i] != "":
-			parts[i] = cut(s.Symbols[i])
+			parts[i] = wording.Cut(s.Symbols[i])
 		default:
 			parts[i] = "?"
 		}
@@ -86,14 +87,14 @@ func shape(s tensor.Spec) string {
 func (b *binder) batch(out tensor.Spec, rows int64) error {
 	switch {
 	case rows == 0:
-		return refuse("the output %s has batch size 0 (%s)", quote(out.Name), shape(out))
+		return refuse("the output %s has batch size 0 (%s)", wording.Quote(out.Name), shape(out))
 	case rows < 0, int(rows) == b.Batch:
 		return nil
 	case b.Batch == 0 && rows <= maxBatch:
 		b.Batch = int(rows)
 		return nil
 	}
-	return refuse("the input takes %s at a time and the output %s gives %d rows (%s)", pictures(b.Batch), quote(out.Name), rows, shape(out))
+	return refuse("the input takes %s at a time and the output %s gives %d rows (%s)", pictures(b.Batch), wording.Quote(out.Name), rows, shape(out))
 }
 
 func pictures(n int) string {

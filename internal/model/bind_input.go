@@ -6,6 +6,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // maxRun bounds the bytes of an input tensor whose batch size is fixed.
@@ -55,32 +56,32 @@ func (b *binder) pictureInput(specs []tensor.Spec) (*tensor.Spec, error) {
 		}
 	}
 	if like >= 2 {
-		return nil, refuse("one image input is expected and %d were found: %s", like, quoteAll(names(specs)))
+		return nil, refuse("one image input is expected and %d were found: %s", like, wording.QuoteAll(names(specs)))
 	}
 	for i := range specs {
 		if &specs[i] != in && (len(specs[i].Shape) != 4 || b.m.Input.Tensor != "") {
-			return nil, refuse("the model has a second input, %s (%s), which no picture can fill; export it with a constant there", quote(specs[i].Name), shape(specs[i]))
+			return nil, refuse("the model has a second input, %s (%s), which no picture can fill; export it with a constant there", wording.Quote(specs[i].Name), shape(specs[i]))
 		}
 	}
-	return nil, refuse("one image input is expected and %d inputs were found: %s", len(specs), quoteAll(names(specs)))
+	return nil, refuse("one image input is expected and %d inputs were found: %s", len(specs), wording.QuoteAll(names(specs)))
 }
 
 // pictureType says which element types a picture can be written in.
 func (b *binder) pictureType() error {
 	in := b.Input
 	if in.Kind != "tensor" {
-		return refuse("the input %s is %s, no image%s", quote(in.Name), shape(in), notAPictureModel)
+		return refuse("the input %s is %s, no image%s", wording.Quote(in.Name), shape(in), notAPictureModel)
 	}
 	switch in.Type {
 	case tensor.Float32, tensor.Float16, tensor.BFloat16, tensor.Float64, tensor.Uint8, tensor.Int8, tensor.Int32, tensor.Int64:
 		b.Recipe.Type = in.Type
 		return nil
 	case tensor.String:
-		return refuse("the input %s takes strings; a picture is given as numbers, so take the decoding out of the model%s", quote(in.Name), notAPictureModel)
+		return refuse("the input %s takes strings; a picture is given as numbers, so take the decoding out of the model%s", wording.Quote(in.Name), notAPictureModel)
 	case tensor.Invalid:
-		return refuse("the input %s has an element type that is not known here", quote(in.Name))
+		return refuse("the input %s has an element type that is not known here", wording.Quote(in.Name))
 	}
-	return refuse("the input %s has the element type %s; pictures are given as float32, float16, bfloat16, float64, uint8, int8, int32 or int64", quote(in.Name), in.Type)
+	return refuse("the input %s has the element type %s; pictures are given as float32, float16, bfloat16, float64, uint8, int8, int32 or int64", wording.Quote(in.Name), in.Type)
 }
 
 // dims checks rank and batch, and gives the three sizes after it.
@@ -92,21 +93,21 @@ func (b *binder) dims() ([]int64, error) {
 	switch len(in.Shape) {
 	case 4:
 	case 3:
-		return nil, refuse("the input %s is %s and has no batch dimension; export the model with [N,C,H,W] or [N,H,W,C]", quote(in.Name), shape(in))
+		return nil, refuse("the input %s is %s and has no batch dimension; export the model with [N,C,H,W] or [N,H,W,C]", wording.Quote(in.Name), shape(in))
 	default:
-		return nil, refuse("the input %s has rank %d (%s), which is no image; [N,C,H,W] or [N,H,W,C] is expected%s", quote(in.Name), len(in.Shape), shape(in), notAPictureModel)
+		return nil, refuse("the input %s has rank %d (%s), which is no image; [N,C,H,W] or [N,H,W,C] is expected%s", wording.Quote(in.Name), len(in.Shape), shape(in), notAPictureModel)
 	}
 	switch n := in.Shape[0]; {
 	case n == 0:
-		return nil, refuse("the input %s has batch size 0 (%s)", quote(in.Name), shape(in))
+		return nil, refuse("the input %s has batch size 0 (%s)", wording.Quote(in.Name), shape(in))
 	case n > maxBatch:
-		return nil, refuse("the input %s has the fixed batch size %d; at most %d is taken", quote(in.Name), n, maxBatch)
+		return nil, refuse("the input %s has the fixed batch size %d; at most %d is taken", wording.Quote(in.Name), n, maxBatch)
 	case n > 0:
 		b.Batch = int(n)
 	}
 	for _, d := range in.Shape[1:] {
 		if d == 0 {
-			return nil, refuse("the input %s has a side of 0 (%s)", quote(in.Name), shape(in))
+			return nil, refuse("the input %s has a side of 0 (%s)", wording.Quote(in.Name), shape(in))
 		}
 	}
 	return in.Shape[1:], nil
@@ -138,11 +139,11 @@ func (b *binder) layout(dims []int64) error {
 	}
 	switch {
 	case channels == 4:
-		return refuse("the input %s has 4 channels (%s as %s); pictures are given with 3 (RGB) or 1 (GRAY)", quote(in.Name), shape(in), layout)
+		return refuse("the input %s has 4 channels (%s as %s); pictures are given with 3 (RGB) or 1 (GRAY)", wording.Quote(in.Name), shape(in), layout)
 	case channels > 0 && channels != want && said.Layout != "" && otherAxis(dims, layout) == want:
-		return refuse("%s: input.layout is %s and the model's input %s is %s, which has its channels elsewhere", ManifestName, layout, quote(in.Name), shape(in))
+		return refuse("%s: input.layout is %s and the model's input %s is %s, which has its channels elsewhere", ManifestName, layout, wording.Quote(in.Name), shape(in))
 	case channels > 0 && channels != want:
-		return refuse("the input %s has %s (%s as %s) and input.color is %s, which has %d", quote(in.Name), counted(int(channels), "channel", "channels"), shape(in), layout, color, want)
+		return refuse("the input %s has %s (%s as %s) and input.color is %s, which has %d", wording.Quote(in.Name), counted(int(channels), "channel", "channels"), shape(in), layout, color, want)
 	}
 	b.Recipe.Layout, b.Recipe.Color = layout, color
 	return nil
@@ -167,7 +168,7 @@ func (b *binder) readLayout(dims []int64) (picture.Layout, error) {
 		first, last := dims[0] == channels, dims[2] == channels
 		switch {
 		case first && last:
-			return "", refuse("the input %s is %s, which can be NCHW or NHWC; say which as input.layout in %s", quote(in.Name), shape(in), ManifestName)
+			return "", refuse("the input %s is %s, which can be NCHW or NHWC; say which as input.layout in %s", wording.Quote(in.Name), shape(in), ManifestName)
 		case first:
 			return picture.NCHW, nil
 		case last:
@@ -175,12 +176,12 @@ func (b *binder) readLayout(dims []int64) (picture.Layout, error) {
 		}
 	}
 	if dims[0] < 0 || dims[2] < 0 {
-		return "", refuse("the input %s is %s, which does not say where the channels are; say input.layout and the size (preprocess.resize.size) in %s", quote(in.Name), shape(in), ManifestName)
+		return "", refuse("the input %s is %s, which does not say where the channels are; say input.layout and the size (preprocess.resize.size) in %s", wording.Quote(in.Name), shape(in), ManifestName)
 	}
 	if dims[0] == 4 || dims[2] == 4 {
-		return "", refuse("the input %s has 4 channels (%s); pictures are given with 3 (RGB) or 1 (GRAY)", quote(in.Name), shape(in))
+		return "", refuse("the input %s has 4 channels (%s); pictures are given with 3 (RGB) or 1 (GRAY)", wording.Quote(in.Name), shape(in))
 	}
-	return "", refuse("the input %s is %s: neither side has 3 channels (RGB) or 1 (GRAY)", quote(in.Name), shape(in))
+	return "", refuse("the input %s is %s: neither side has 3 channels (RGB) or 1 (GRAY)", wording.Quote(in.Name), shape(in))
 }
 
 // size brings the model's height and width together with what resize and crop
@@ -192,7 +193,7 @@ func (b *binder) size(dims []int64) error {
 		h, w = dims[0], dims[1]
 	}
 	if h > maxSide || w > maxSide || h > 0 && w > 0 && h*w > maxPixels {
-		return refuse("the input %s is %s; pictures of more than %d pixels or %d a side are not made", quote(in.Name), shape(in), maxPixels, maxSide)
+		return refuse("the input %s is %s; pictures of more than %d pixels or %d a side are not made", wording.Quote(in.Name), shape(in), maxPixels, maxSide)
 	}
 	recipe := &b.Recipe
 	recipe.Resize, recipe.Crop = b.m.Preprocess.Resize, picture.Crop{}
@@ -206,7 +207,7 @@ func (b *binder) size(dims []int64) error {
 		if b.m.Preprocess.Crop != (picture.Crop{}) {
 			step = "preprocess.crop"
 		}
-		return refuse("%s: %s makes pictures of %d x %d and the model's input %s takes %s x %s (height x width)", ManifestName, step, height, width, quote(in.Name), open(h), open(w))
+		return refuse("%s: %s makes pictures of %d x %d and the model's input %s takes %s x %s (height x width)", ManifestName, step, height, width, wording.Quote(in.Name), open(h), open(w))
 	}
 	recipe.Height, recipe.Width = height, width
 	channels := int64(3)
@@ -215,7 +216,7 @@ func (b *binder) size(dims []int64) error {
 	}
 	row := int64(height) * int64(width) * channels * int64(recipe.Type.Size())
 	if row*int64(max(1, b.Batch)) > maxRun {
-		return refuse("a run of the input %s (%s) takes %d bytes; at most %d are taken", quote(in.Name), shape(in), row*int64(b.Batch), maxRun)
+		return refuse("a run of the input %s (%s) takes %d bytes; at most %d are taken", wording.Quote(in.Name), shape(in), row*int64(b.Batch), maxRun)
 	}
 	b.Input.Ranked = true
 	b.Input.Shape = []int64{-1, channels, int64(height), int64(width)}
@@ -288,7 +289,7 @@ func (b *binder) fits(resize *picture.Resize) error {
 }
 
 func (b *binder) ask() error {
-	return refuse("the input %s is %s, which does not say the size of the picture; say it as preprocess.resize.size in %s", quote(b.Input.Name), shape(b.Input), ManifestName)
+	return refuse("the input %s is %s, which does not say the size of the picture; say it as preprocess.resize.size in %s", wording.Quote(b.Input.Name), shape(b.Input), ManifestName)
 }
 
 // fraction of a side in pixels; both roundings are in use, so the model's own
@@ -323,10 +324,10 @@ func (b *binder) normalize() error {
 	for c := range 3 {
 		low, high := (0-r.Mean[c])/r.Std[c], (255*r.Rescale-r.Mean[c])/r.Std[c]
 		if low < least-0.5 || high > most+0.5 {
-			return refuse("%s: rescale, mean and std give values from %.4g to %.4g, and the model's input %s is %s, which holds %.0f to %.0f", ManifestName, low, high, quote(b.Input.Name), r.Type, least, most)
+			return refuse("%s: rescale, mean and std give values from %.4g to %.4g, and the model's input %s is %s, which holds %.0f to %.0f", ManifestName, low, high, wording.Quote(b.Input.Name), r.Type, least, most)
 		}
 		if high-low < 16 {
-			return refuse("%s: rescale, mean and std give values from %.4g to %.4g, of which the model's input %s (%s) keeps whole numbers only; leave them out for 0 to 255", ManifestName, low, high, quote(b.Input.Name), r.Type)
+			return refuse("%s: rescale, mean and std give values from %.4g to %.4g, of which the model's input %s (%s) keeps whole numbers only; leave them out for 0 to 255", ManifestName, low, high, wording.Quote(b.Input.Name), r.Type)
 		}
 	}
 	return nil

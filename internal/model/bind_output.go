@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // output settles which output holds the scores and what they mean.
@@ -44,24 +45,24 @@ func (b *binder) scores(specs []tensor.Spec) (*tensor.Spec, error) {
 	if len(rest) == 1 {
 		return &rest[0], nil
 	}
-	return nil, refuse("the model has %d outputs: %s; say which holds the scores, as output.tensor in %s", len(specs), quoteAll(names(specs)), ManifestName)
+	return nil, refuse("the model has %d outputs: %s; say which holds the scores, as output.tensor in %s", len(specs), wording.QuoteAll(names(specs)), ManifestName)
 }
 
 // isScores refuses what is no row of numbers.
 func isScores(out tensor.Spec) error {
 	switch {
 	case out.Kind == "sequence of maps":
-		return refuse("the output %s is a sequence of maps, as scikit-learn's exporter writes; export with the option zipmap off", quote(out.Name))
+		return refuse("the output %s is a sequence of maps, as scikit-learn's exporter writes; export with the option zipmap off", wording.Quote(out.Name))
 	case out.Kind != "tensor":
-		return refuse("the output %s is %s, no tensor of scores", quote(out.Name), shape(out))
+		return refuse("the output %s is %s, no tensor of scores", wording.Quote(out.Name), shape(out))
 	}
 	switch out.Type {
 	case tensor.Float32, tensor.Float16, tensor.BFloat16, tensor.Float64:
 		return nil
 	case tensor.Int64, tensor.Int32:
-		return refuse("the output %s is %s: scores are expected, and these are class numbers; export the model without its ArgMax", quote(out.Name), shape(out))
+		return refuse("the output %s is %s: scores are expected, and these are class numbers; export the model without its ArgMax", wording.Quote(out.Name), shape(out))
 	}
-	return refuse("the output %s is %s; scores are float32, float16, bfloat16 or float64", quote(out.Name), shape(out))
+	return refuse("the output %s is %s; scores are float32, float16, bfloat16 or float64", wording.Quote(out.Name), shape(out))
 }
 
 // width is the number of values a picture, 0 where a run must show it. Sizes of
@@ -72,10 +73,10 @@ func (b *binder) width(out tensor.Spec, what string) (int, error) {
 	}
 	switch len(out.Shape) {
 	case 0:
-		return 0, refuse("the output %s is one number for all pictures; a row of %s each is expected", quote(out.Name), what)
+		return 0, refuse("the output %s is one number for all pictures; a row of %s each is expected", wording.Quote(out.Name), what)
 	case 1:
 		if b.Batch != 1 {
-			return 0, refuse("the output %s is %s and has no batch dimension, while the input takes %s", quote(out.Name), shape(out), pictures(b.Batch))
+			return 0, refuse("the output %s is %s and has no batch dimension, while the input takes %s", wording.Quote(out.Name), shape(out), pictures(b.Batch))
 		}
 		return int(max(0, out.Shape[0])), nil
 	}
@@ -88,12 +89,12 @@ func (b *binder) width(out tensor.Spec, what string) (int, error) {
 			continue
 		}
 		if width != 1 {
-			return 0, refuse("the output %s is %s: a map or a sequence, no row of %s; this is not a classifier", quote(out.Name), shape(out), what)
+			return 0, refuse("the output %s is %s: a map or a sequence, no row of %s; this is not a classifier", wording.Quote(out.Name), shape(out), what)
 		}
 		width = d
 	}
 	if width == 0 {
-		return 0, refuse("the output %s is %s and holds nothing", quote(out.Name), shape(out))
+		return 0, refuse("the output %s is %s and holds nothing", wording.Quote(out.Name), shape(out))
 	}
 	return int(max(0, width)), nil
 }
@@ -104,7 +105,7 @@ func (b *binder) classes(n int) error {
 	case n == 1 && b.m.Output.Activation == Softmax:
 		return refuse("the model has 1 output, and softmax over one value is always 1; with one label, output.activation: sigmoid is what a yes-or-no model wants")
 	case n > 0 && n != labels:
-		return refuse("the model's output %s has %s and there %s%s", quote(b.Logits.Name), counted(n, "class", "classes"), labelCount(labels), where(b.m.Output.Labels))
+		return refuse("the model's output %s has %s and there %s%s", wording.Quote(b.Logits.Name), counted(n, "class", "classes"), labelCount(labels), where(b.m.Output.Labels))
 	}
 	b.Classes = n
 	return nil
@@ -137,7 +138,7 @@ func (b *binder) embedding(specs []tensor.Spec) error {
 		return err
 	}
 	if out.Name == b.Logits.Name {
-		return refuse("%s: output.embedding and output.tensor are the same output, %s", ManifestName, quote(out.Name))
+		return refuse("%s: output.embedding and output.tensor are the same output, %s", ManifestName, wording.Quote(out.Name))
 	}
 	if err := isScores(*out); err != nil {
 		return err

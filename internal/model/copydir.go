@@ -6,6 +6,8 @@ import (
 	"os"
 	"path"
 	"syscall"
+
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // copyTree copies a folder by the rules of archives. Links are refused, not
@@ -29,7 +31,7 @@ func (s *sink) copyTree(ctx context.Context, from *os.Root, dir string) error {
 		case e.IsDir():
 			err = s.copyTree(ctx, from, name)
 		case !e.Type().IsRegular():
-			err = refuse("%s is %s; a package holds regular files only", quote(name), fileKind(e.Type()))
+			err = refuse("%s is %s; a package holds regular files only", wording.Quote(name), fileKind(e.Type()))
 		default:
 			err = s.copyFile(ctx, from, clean)
 		}
@@ -57,7 +59,7 @@ func openRegular(from *os.Root, name string) (*os.File, fs.FileInfo, error) {
 		return nil, nil, err
 	}
 	if !before.Mode().IsRegular() {
-		return nil, nil, refuse("%s is %s; a package holds regular files only", quote(name), fileKind(before.Mode()))
+		return nil, nil, refuse("%s is %s; a package holds regular files only", wording.Quote(name), fileKind(before.Mode()))
 	}
 	f, err := from.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -65,7 +67,7 @@ func openRegular(from *os.Root, name string) (*os.File, fs.FileInfo, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && !os.SameFile(before, info) {
-		err = refuse("%s was changed while it was read", quote(name))
+		err = refuse("%s was changed while it was read", wording.Quote(name))
 	}
 	if err != nil {
 		f.Close()

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Limits bound what a package may hold. They are inclusive.
@@ -93,7 +95,7 @@ func walk(fsys fs.FS, limits Limits) ([]string, error) {
 			return nil
 		}
 		if !d.Type().IsRegular() {
-			return refuse("%s is %s; a package holds regular files only", quote(name), fileKind(d.Type()))
+			return refuse("%s is %s; a package holds regular files only", wording.Quote(name), fileKind(d.Type()))
 		}
 		info, err := d.Info()
 		if err != nil {

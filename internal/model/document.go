@@ -1,15 +1,15 @@
 package model
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"regexp"
+	"maps"
+	"slices"
 	"strings"
-	"unicode/utf8"
 
 	yaml "go.yaml.in/yaml/v3"
+
+	"github.com/goshawk-ai/goshawk/internal/strictyaml"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // A document is a YAML file that is read strictly: every error has its line and
@@ -20,114 +20,22 @@ type document struct {
 	noted *[]string // collects the fields that are known, when it is not nil
 }
 
-const (
-	maxDepth    = 8  // levels of fields; goshawk.yaml needs four
-	maxBrackets = 64 // open at a time, those in texts counted too
-)
-
 func (d *document) fail(n *yaml.Node, format string, args ...any) error {
-	return refuse("%s:%d:%d: %s", d.file, n.Line, n.Column, fmt.Sprintf(format, args...))
+	return refuse("%s", strictyaml.At(n, format, args...).In(d.file))
 }
 
 // parse returns the mapping at the top of the file.
 func (d *document) parse(data []byte) (*yaml.Node, error) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	if !utf8.Valid(data) {
-		line, column := badUTF8(data)
-		return nil, refuse("%s:%d:%d: the text is not UTF-8; save the file as UTF-8", d.file, line, column)
-	}
-	if len(bytes.TrimSpace(data)) == 0 {
+	top, err := strictyaml.Parse(data)
+	switch {
+	case err != nil:
+		return nil, refuse("%s", err.In(d.file))
+	case top == nil:
 		return nil, refuse("%s is empty", d.file)
-	}
-	if flowDepth(data) > maxBrackets {
-		return nil, refuse("%s: brackets are nested more than %d deep", d.file, maxBrackets)
-	}
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	var root, second yaml.Node
-	if err := decoder.Decode(&root); err != nil {
-		return nil, d.syntax(err)
-	}
-	switch err := decoder.Decode(&second); {
-	case err == nil:
-		return nil, d.fail(&second, "a second YAML document begins here; one package has one document")
-	case !errors.Is(err, io.EOF):
-		return nil, d.syntax(err)
-	}
-	if root.Kind != yaml.DocumentNode || len(root.Content) != 1 {
-		return nil, refuse("%s is empty", d.file)
-	}
-	top := root.Content[0]
-	if err := d.plain(top, 0); err != nil {
-		return nil, err
-	}
-	if top.Kind != yaml.MappingNode {
+	case top.Kind != yaml.MappingNode:
 		return nil, d.fail(top, "a mapping of fields is wanted here, %s was found", kindOf(top))
 	}
 	return top, nil
-}
-
-// flowDepth counts open brackets. The YAML parser recurses for each, so this
-// comes first.
-func flowDepth(data []byte) int {
-	depth, most := 0, 0
-	for _, c := range data {
-		switch c {
-		case '[', '{':
-			depth++
-			most = max(most, depth)
-		case ']', '}':
-			depth = max(0, depth-1)
-		}
-	}
-	return most
-}
-
-// plain refuses aliases, which can expand to any size, tags, which name types
-// of programming languages, and nesting.
-func (d *document) plain(n *yaml.Node, depth int) error {
-	switch {
-	case depth > maxDepth:
-		return d.fail(n, "fields are nested more than %d deep", maxDepth)
-	case n.Kind == yaml.AliasNode:
-		return d.fail(n, "the alias *%s is not allowed; write the value out", cut(n.Value))
-	case n.Anchor != "":
-		return d.fail(n, "the anchor &%s is not allowed; write values out", cut(n.Anchor))
-	case n.Style&yaml.TaggedStyle != 0:
-		return d.fail(n, "the tag %s is not allowed; values here are plain text, numbers, true or false", quote(n.Tag))
-	}
-	for _, c := range n.Content {
-		if err := d.plain(c, depth+1); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-var yamlLine = regexp.MustCompile(`^line (\d+): `)
-
-// syntax puts the parser's words into our form.
-func (d *document) syntax(err error) error {
-	words := strings.TrimPrefix(err.Error(), "yaml: ")
-	if m := yamlLine.FindStringSubmatch(words); m != nil {
-		return refuse("%s:%s: this is no YAML: %s", d.file, m[1], cut(words[len(m[0]):]))
-	}
-	return refuse("%s: this is no YAML: %s", d.file, cut(words))
-}
-
-func badUTF8(data []byte) (line, column int) {
-	line, column = 1, 1
-	for len(data) > 0 {
-		r, size := utf8.DecodeRune(data)
-		if r == utf8.RuneError && size == 1 {
-			return line, column
-		}
-		column++
-		if r == '\n' {
-			line, column = line+1, 1
-		}
-		data = data[size:]
-	}
-	return line, column
 }
 
 // A field reads one value.
@@ -151,7 +59,7 @@ func (d *document) mapping(n *yaml.Node, where string, fields map[string]field) 
 			return d.fail(key, "the name of a field is wanted here, %s was found", kindOf(key))
 		}
 		if line, twice := seen[key.Value]; twice {
-			return d.fail(key, "the field %s stands here a second time (first in line %d)", quote(key.Value), line)
+			return d.fail(key, "the field %s stands here a second time (first in line %d)", wording.Quote(key.Value), line)
 		}
 		seen[key.Value] = key.Line
 		read, known := fields[key.Value]
@@ -171,13 +79,13 @@ func (d *document) unknown(key *yaml.Node, where string, fields map[string]field
 		inside = " in " + where
 	}
 	hint := ""
-	if near := nearest(key.Value, fields); near != "" {
+	if near := wording.Nearest(key.Value, slices.Sorted(maps.Keys(fields))); near != "" {
 		hint = fmt.Sprintf("; did you mean %q?", near)
 	}
 	if d.newer != "" {
 		hint = fmt.Sprintf("; the file is written for %s and this release knows %s: use a release that knows %s", d.newer, APIVersion, d.newer)
 	}
-	return d.fail(key, "unknown field %s%s%s", quote(key.Value), inside, hint)
+	return d.fail(key, "unknown field %s%s%s", wording.Quote(key.Value), inside, hint)
 }
 
 // kindOf names a node for a person.
@@ -192,53 +100,13 @@ func kindOf(n *yaml.Node) string {
 		case "!!null":
 			return "nothing"
 		case "!!bool":
-			return "the truth value " + quote(n.Value)
+			return "the truth value " + wording.Quote(n.Value)
 		case "!!int", "!!float":
-			return "the number " + quote(n.Value)
+			return "the number " + wording.Quote(n.Value)
 		case "!!timestamp":
-			return "the date " + quote(n.Value)
+			return "the date " + wording.Quote(n.Value)
 		}
-		return "the text " + quote(n.Value)
+		return "the text " + wording.Quote(n.Value)
 	}
 	return "something else"
-}
-
-// nearest finds the known field that a typing error was probably meant for.
-func nearest(key string, fields map[string]field) string {
-	best, at := "", 3
-	if len(key) > 40 {
-		return ""
-	}
-	for name := range fields {
-		d := distance(strings.ToLower(key), name)
-		// colour_space is nearest to color by its first word.
-		for word := range strings.SplitSeq(strings.ToLower(key), "_") {
-			d = min(d, 1+distance(word, name))
-		}
-		if d < at || d == at && best != "" && name < best {
-			best, at = name, d
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := last
-			if a[i] != b[j] {
-				cost++
-			}
-			last = row[j+1]
-			row[j+1] = min(cost, row[j]+1, last+1)
-		}
-	}
-	return row[len(b)]
 }

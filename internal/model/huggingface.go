@@ -12,6 +12,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Bounds of an export's text files; ImageNet-21k's config.json has 1.3 MB.
@@ -124,7 +125,7 @@ func (i *importer) noPackage(root *os.Root) error {
 	if err != nil {
 		return err
 	}
-	what := quote(strings.TrimSuffix(path.Base(i.src), "/"))
+	what := wording.Quote(strings.TrimSuffix(path.Base(i.src), "/"))
 	for _, e := range entries {
 		switch name := e.Name(); {
 		case name == "saved_model.pb":
@@ -162,7 +163,7 @@ func findONNX(root *os.Root) (string, error) {
 	case 1:
 		return found[0], nil
 	}
-	return "", refuse("the export has no model.onnx and several others: %s; give one of them alone", quoteAll(found))
+	return "", refuse("the export has no model.onnx and several others: %s; give one of them alone", wording.QuoteAll(found))
 }
 
 // isClassifier refuses what the exporter says is none.
@@ -183,7 +184,7 @@ func isClassifier(config *settings) error {
 	if len(list) == 0 {
 		return nil
 	}
-	return refuse("%s: the export is a %s, no image classifier%s", config.file, quoteAll(list), notAPictureModel)
+	return refuse("%s: the export is a %s, no image classifier%s", config.file, wording.QuoteAll(list), notAPictureModel)
 }
 
 // activation follows problem_type.
@@ -197,7 +198,7 @@ func activation(config *settings, info ONNXInfo, output string) (Activation, err
 	case "multi_label_classification":
 		return Sigmoid, nil
 	default:
-		return "", refuse("%s: problem_type is %s, no classification", config.file, quote(kind))
+		return "", refuse("%s: problem_type is %s, no classification", config.file, wording.Quote(kind))
 	}
 }
 
@@ -259,7 +260,7 @@ func (s *settings) timm(h, w int) (Preprocess, error) {
 		filter = picture.Bicubic
 	case "nearest", "bilinear", "bicubic", "lanczos":
 	default:
-		s.fail("interpolation %s is not supported; nearest, bilinear, bicubic and lanczos are", quote(name))
+		s.fail("interpolation %s is not supported; nearest, bilinear, bicubic and lanczos are", wording.Quote(name))
 	}
 	if pct > 1 {
 		s.fail("crop_pct is %g; it must be at most 1", pct)
@@ -275,7 +276,7 @@ func (s *settings) timm(h, w int) (Preprocess, error) {
 	case mode == "squash":
 		out.Resize.Mode = picture.Exact
 	case mode != "" && mode != "center":
-		s.fail("crop_mode %s is not supported; center and squash are", quote(mode))
+		s.fail("crop_mode %s is not supported; center and squash are", wording.Quote(mode))
 	case size.height != size.width:
 		s.fail("input_size is %d x %d with crop_mode center; only squares are supported there", size.height, size.width)
 	}
@@ -336,7 +337,7 @@ func idLabels(config *settings) ([]Label, error) {
 	for key, name := range named {
 		n, err := strconv.Atoi(key)
 		if err != nil || n < 0 || n >= len(labels) || strconv.Itoa(n) != key {
-			return nil, refuse("%s: id2label has %d classes and the class number %s; the numbers must be 0 to %d", config.file, len(labels), quote(key), len(labels)-1)
+			return nil, refuse("%s: id2label has %d classes and the class number %s; the numbers must be 0 to %d", config.file, len(labels), wording.Quote(key), len(labels)-1)
 		}
 		labels[n].Name = name
 	}

@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/infer/backendtest/onnxgen"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/picture"
+	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
 )
 
@@ -112,9 +114,9 @@ func TestProcessorsAreUnderstood(t *testing.T) {
 		{`{"image_processor_type": "MobileNetV2ImageProcessor", "size": 256}`, recipe{picture.ShortSide, 256, picture.Bilinear, 224, r, 0.5, 0.5}},
 		{`{"image_processor_type": "MobileNetV1ImageProcessor"}`, recipe{picture.ShortSide, 256, picture.Bilinear, 224, r, 0.5, 0.5}},
 		{`{"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 224}, "crop_pct": 0.875, "resample": 3}`, recipe{picture.ShortSide, 256, picture.Bicubic, 224, r, 0.5, 0.5}},
-		{`{"image_processor_type": "ConvNextFeatureExtractor", "size": 224, "crop_pct": null}`, recipe{picture.ShortSide, 256, picture.Bicubic, 224, r, 0.5, 0.5}},
-		{`{"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 256}, "crop_pct": 0.95}`, recipe{picture.ShortSide, 269, picture.Bicubic, 256, r, 0.5, 0.5}},
-		{`{"image_processor_type": "ConvNextImageProcessor", "crop_pct": 0.95}`, recipe{picture.Exact, 384, picture.Bicubic, 0, r, 0.5, 0.5}},
+		{`{"image_processor_type": "ConvNextFeatureExtractor", "size": 224, "crop_pct": null, "resample": 3}`, recipe{picture.ShortSide, 256, picture.Bicubic, 224, r, 0.5, 0.5}},
+		{`{"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 256}, "crop_pct": 0.95, "resample": 3}`, recipe{picture.ShortSide, 269, picture.Bicubic, 256, r, 0.5, 0.5}},
+		{`{"image_processor_type": "ConvNextImageProcessor", "crop_pct": 0.95, "resample": 3}`, recipe{picture.Exact, 384, picture.Bicubic, 0, r, 0.5, 0.5}},
 		{`{"image_processor_type": "PoolFormerImageProcessor"}`, recipe{picture.ShortSide, 248, picture.Bicubic, 224, r, 0.485, 0.229}},
 		{`{"image_processor_type": "PoolFormerImageProcessor", "size": {"height": 224, "width": 224}, "crop_pct": 0.95}`, recipe{picture.ShortSide, 235, picture.Bicubic, 224, r, 0.485, 0.229}},
 		{`{"image_processor_type": "LevitImageProcessor"}`, recipe{picture.ShortSide, 256, picture.Bicubic, 224, r, 0.485, 0.229}},
@@ -124,10 +126,10 @@ func TestProcessorsAreUnderstood(t *testing.T) {
 		{`{"image_processor_type": "ViTImageProcessor", "do_rescale": false, "do_normalize": false}`, recipe{picture.Exact, 224, picture.Bilinear, 0, 1, 0, 1}},
 		{`{"image_processor_type": "ViTImageProcessor", "rescale_factor": 0.5, "image_mean": 3, "image_std": [2]}`, recipe{picture.Exact, 224, picture.Bilinear, 0, 0.5, 3, 2}},
 		{`{"image_processor_type": "ViTImageProcessor", "do_pad": false, "pad_size": null, "data_format": "channels_first"}`, recipe{picture.Exact, 224, picture.Bilinear, 0, r, 0.5, 0.5}},
-		// EfficientNet: (x - 127.5) * scale, minus mean, divided by std twice.
-		{`{"image_processor_type": "EfficientNetImageProcessor", "size": {"height": 224, "width": 224}, "rescale_offset": false, "image_mean": [0.485, 0.456, 0.406], "image_std": [0.5, 0.5, 0.5], "include_top": true}`, recipe{picture.Exact, 224, picture.Nearest, 0, r, 0.485, 0.25}},
-		{`{"image_processor_type": "EfficientNetImageProcessor", "rescale_offset": true, "rescale_factor": 0.5, "include_top": false, "do_center_crop": true}`, recipe{picture.Exact, 346, picture.Nearest, 289, 0.5, 64.25, 0.5}},
-		{`{"image_processor_type": "MobileViTImageProcessor", "size": {"shortest_edge": 288}}`, recipe{picture.ShortSide, 288, picture.Bilinear, 256, r, 0, 1}},
+		// EfficientNet: x * scale - 1, minus mean, divided by std twice.
+		{`{"image_processor_type": "EfficientNetImageProcessor", "size": {"height": 224, "width": 224}, "resample": 0, "rescale_offset": false, "image_mean": [0.485, 0.456, 0.406], "image_std": [0.5, 0.5, 0.5], "include_top": true}`, recipe{picture.Exact, 224, picture.Nearest, 0, r, 0.485, 0.25}},
+		{`{"image_processor_type": "EfficientNetImageProcessor", "resample": 3, "rescale_offset": true, "rescale_factor": 0.5, "include_top": false, "do_center_crop": true}`, recipe{picture.Exact, 346, picture.Bicubic, 289, 0.5, 1.5, 0.5}},
+		{`{"image_processor_type": "MobileViTImageProcessor", "size": {"shortest_edge": 288}, "resample": 2}`, recipe{picture.ShortSide, 288, picture.Bilinear, 256, r, 0, 1}},
 	} {
 		p, _, err := importFiles(t, export(c.json), model.ImportOptions{})
 		if err != nil {
@@ -167,10 +169,19 @@ func TestSettingsThatCannotBeKeptAreRefusedByName(t *testing.T) {
 		{`{"do_flip_channel_order": true}`, file + ": do_flip_channel_order is not supported with the image processor ViT"},
 		{`{"auto_map": {"AutoImageProcessor": "x.Y"}}`, file + `: the setting auto_map = {"AutoImageProcessor": "x.Y"} is not supported; write a goshawk.yaml that says how pictures are prepared`},
 		{`{"crop_pct": 0.9}`, file + ": the setting crop_pct = 0.9 is not supported; write a goshawk.yaml that says how pictures are prepared"},
-		{`{"image_processor_type": "ConvNextImageProcessor", "crop_pct": 1.5}`, file + ": crop_pct is 1.5; it must be at most 1"},
-		{`{"image_processor_type": "ConvNextImageProcessor", "crop_pct": 0}`, file + ": crop_pct must be a number greater than 0, not 0"},
+		{`{"image_processor_type": "ConvNextImageProcessor", "crop_pct": 1.5, "resample": 3}`, file + ": crop_pct is 1.5; it must be at most 1"},
+		{`{"image_processor_type": "ConvNextImageProcessor", "crop_pct": 0, "resample": 3}`, file + ": crop_pct must be a number greater than 0, not 0"},
 		{`{"image_processor_type": "CLIPImageProcessor", "do_center_crop": false}`, file + ": size.shortest_edge without a centre crop leaves the other side to the picture"},
-		{`{"image_processor_type": "MobileViTImageProcessor"}`, file + ": the centre crop takes 256 x 256 of 224 x 224 (height x width), which would be padded; that is not supported"},
+		{`{"image_processor_type": "MobileViTImageProcessor", "resample": 2}`, file + ": the centre crop takes 256 x 256 of 224 x 224 (height x width), which would be padded; that is not supported"},
+		{`{"image_processor_type": "EfficientNetImageProcessor"}`, file + ": resample is missing, and releases 4 and 5 of transformers differ in what that means for the image processor EfficientNet; write it"},
+		{`{"image_processor_type": "ConvNextImageProcessor", "resample": null}`, file + ": resample is missing, and releases 4 and 5 of transformers differ in what that means for the image processor ConvNext; write it"},
+		{`{"image_processor_type": "BeitImageProcessor", "size": 224}`, file + ": do_center_crop is missing, and releases 4 and 5 of transformers differ in what that means for the image processor Beit; write it"},
+		{`{"image_processor_type": "ConvNextImageProcessor", "resample": 3, "size": {"height": 224, "width": 224}}`, file + ": size must be one number or shortest_edge for the image processor ConvNext"},
+		{`{"image_processor_type": "SiglipImageProcessor", "size": 224}`, file + ": size.shortest_edge without a centre crop leaves the other side to the picture"},
+		{`{"do_center_crop": true, "crop_size": 200}`, file + ": do_center_crop is true, which the image processor ViT passes over in some releases of transformers and does in others; write a goshawk.yaml that says how pictures are prepared"},
+		{`{"image_processor_type": "MobileViTImageProcessor", "resample": 2, "size": 256, "do_normalize": true}`, file + ": do_normalize is true, which the image processor MobileViT passes over in some releases of transformers and does in others; write a goshawk.yaml that says how pictures are prepared"},
+		{`{"do_normalize": null}`, file + ": do_normalize is null, which switches it off in some releases of transformers and leaves it on in others; write true or false"},
+		{`{"image_processor_type": "PoolFormerImageProcessor", "crop_pct": null}`, file + ": crop_pct is null, which means none in some releases of transformers and 0.9 in others; write a goshawk.yaml that says how pictures are prepared"},
 		{`{"size": {"longest_edge": 224}}`, file + ": size.longest_edge is not supported; height and width, or shortest_edge, are"},
 		{`{"size": {"height": 224}}`, file + ": size must be from 1 to 8192 pixels, as height and width or as shortest_edge"},
 		{`{"size": {"height": 224, "width": 0}}`, file + ": size must be from 1 to 8192 pixels, as height and width or as shortest_edge"},
@@ -335,6 +346,27 @@ func FuzzPreprocessorConfig(f *testing.F) {
 		_, _, err := importFiles(t, export(text), model.ImportOptions{})
 		if err != nil && (strings.ContainsAny(err.Error(), "\n\x00\x1b") || strings.Contains(err.Error(), "goshawk.yaml:")) {
 			t.Fatalf("%v: either the file is refused in its own words, or what is written of it is good", err)
+		}
+	})
+}
+
+// FuzzExportConfig takes any config.json, with timm's settings or without.
+func FuzzExportConfig(f *testing.F) {
+	f.Add("{"+threeLabels+"}", true)
+	f.Add(`{"architecture": "x", "num_classes": 2, "label_names": ["n01", "n02"], "label_descriptions": {"n01": "a"}, "pretrained_cfg": {"input_size": [3, 64, 64], "crop_pct": 0.9}}`, false)
+	f.Add(`{"id2label": {"0": "a", "1": "b"}, "num_labels": 2, "problem_type": "multi_label_classification"}`, true)
+	f.Fuzz(func(t *testing.T, config string, preprocessor bool) {
+		files := export(`{"image_processor_type": "ViTImageProcessor"}`)
+		files["config.json"] = config
+		if !preprocessor {
+			delete(files, "preprocessor_config.json")
+		}
+		p, _, err := importFiles(t, files, model.ImportOptions{})
+		switch {
+		case err != nil && (!errors.Is(err, problem.ModelInvalid) || strings.ContainsAny(err.Error(), "\n\x00\x1b") || strings.Contains(err.Error(), "goshawk.yaml:")):
+			t.Fatalf("%v: either the file is refused in its own words, or what is written of it is good", err)
+		case err == nil && len(p.Labels) == 0:
+			t.Fatal("accepted without labels")
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/goshawk-ai/goshawk/internal/picture"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // ImportOptions say of a model what a package would say itself. A package
@@ -81,15 +82,15 @@ func (i *importer) run(ctx context.Context) (*Package, error) {
 	info, err := os.Stat(i.src)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, refuse("there is no file or folder %s", quote(i.src))
+		return nil, refuse("there is no file or folder %s", wording.Quote(i.src))
 	case err != nil:
-		return nil, refuse("%s cannot be read: %s", quote(i.src), reason(err)).Because(err)
+		return nil, refuse("%s cannot be read: %s", wording.Quote(i.src), reason(err)).Because(err)
 	case info.IsDir():
 		err = i.folder(ctx)
 	case info.Mode().IsRegular():
 		err = i.file(ctx, info.Size())
 	default:
-		err = refuse("%s is %s; a file or a folder is wanted", quote(i.src), fileKind(info.Mode()))
+		err = refuse("%s is %s; a file or a folder is wanted", wording.Quote(i.src), fileKind(info.Mode()))
 	}
 	if err != nil {
 		return nil, err
@@ -103,7 +104,7 @@ func reason(err error) string {
 	if errors.As(err, &p) {
 		return p.Err.Error()
 	}
-	return cut(err.Error())
+	return wording.Cut(err.Error())
 }
 
 // finish reads what was made and looks into the model.
@@ -137,7 +138,7 @@ func (p *Package) agrees(info ONNXInfo) error {
 		name = info.Outputs[0].Name
 	}
 	if op := info.Makers[name]; op == "Softmax" || op == "Sigmoid" {
-		return refuse("%s: output.activation is %s and the model's output %s is made by %s already; say activation: none", ManifestName, p.Manifest.Output.Activation, quote(name), op)
+		return refuse("%s: output.activation is %s and the model's output %s is made by %s already; say activation: none", ManifestName, p.Manifest.Output.Activation, wording.Quote(name), op)
 	}
 	return nil
 }
@@ -146,7 +147,7 @@ func (p *Package) agrees(info ONNXInfo) error {
 func (i *importer) file(ctx context.Context, length int64) error {
 	f, err := os.Open(i.src)
 	if err != nil {
-		return refuse("%s cannot be read: %s", quote(i.src), reason(err)).Because(err)
+		return refuse("%s cannot be read: %s", wording.Quote(i.src), reason(err)).Because(err)
 	}
 	defer f.Close()
 	head := make([]byte, 512)
@@ -198,7 +199,7 @@ func (i *importer) unpacked() error {
 func (i *importer) folder(ctx context.Context) error {
 	root, err := os.OpenRoot(i.src)
 	if err != nil {
-		return refuse("%s cannot be read: %s", quote(i.src), reason(err)).Because(err)
+		return refuse("%s cannot be read: %s", wording.Quote(i.src), reason(err)).Because(err)
 	}
 	defer root.Close()
 	dir := i.src
@@ -230,7 +231,7 @@ func exists(dir, name string) bool {
 // notTold refuses options that would contradict a package.
 func (i *importer) notTold() error {
 	if told := i.o.told(); len(told) > 0 {
-		return refuse("%s is a package and says %s itself, in its %s", quote(filepath.Base(i.src)), strings.Join(told, ", "), ManifestName)
+		return refuse("%s is a package and says %s itself, in its %s", wording.Quote(filepath.Base(i.src)), strings.Join(told, ", "), ManifestName)
 	}
 	return nil
 }
@@ -241,7 +242,7 @@ var notInNames = regexp.MustCompile(`[^a-z0-9._-]+`)
 func (i *importer) name() (string, error) {
 	if i.o.Name != "" {
 		if !nameForm.MatchString(i.o.Name) {
-			return "", refuse("the name %s is not allowed; a name has 1 to 64 of a-z, 0-9, dot, underscore and hyphen, and begins with a letter or digit", quote(i.o.Name))
+			return "", refuse("the name %s is not allowed; a name has 1 to 64 of a-z, 0-9, dot, underscore and hyphen, and begins with a letter or digit", wording.Quote(i.o.Name))
 		}
 		return i.o.Name, nil
 	}
@@ -252,7 +253,7 @@ func (i *importer) name() (string, error) {
 	base = strings.Trim(notInNames.ReplaceAllString(base, "-"), "-._")
 	base = base[:min(len(base), 64)]
 	if !nameForm.MatchString(base) {
-		return "", refuse("no name can be made of %s; give one with --name", quote(filepath.Base(i.src)))
+		return "", refuse("no name can be made of %s; give one with --name", wording.Quote(filepath.Base(i.src)))
 	}
 	return base, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // The names of the files that Import writes.
@@ -82,11 +83,11 @@ func (i *importer) labels() ([]Label, error) {
 	base := filepath.Base(i.o.Labels)
 	f, err := os.Open(i.o.Labels)
 	if err != nil {
-		return nil, refuse("the label file %s cannot be read: %s", quote(i.o.Labels), reason(err)).Because(err)
+		return nil, refuse("the label file %s cannot be read: %s", wording.Quote(i.o.Labels), reason(err)).Because(err)
 	}
 	defer f.Close()
 	if s, err := f.Stat(); err != nil || !s.Mode().IsRegular() {
-		return nil, refuse("the label file %s is no regular file", quote(i.o.Labels))
+		return nil, refuse("the label file %s is no regular file", wording.Quote(i.o.Labels))
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxLabelFile+1))
 	if err != nil {
@@ -119,7 +120,7 @@ func (i *importer) tellApart(labels []Label) []Label {
 		}
 	}
 	if len(twice) > 0 {
-		i.notes = append(i.notes, fmt.Sprintf("more than one class is called %s; their numbers were added to tell them apart", quoteAll(twice)))
+		i.notes = append(i.notes, fmt.Sprintf("more than one class is called %s; their numbers were added to tell them apart", wording.QuoteAll(twice)))
 	}
 	return labels
 }
@@ -131,7 +132,7 @@ func (i *importer) preset(info ONNXInfo) (Preprocess, error) {
 	}
 	p, known := findPreset(i.o.Preset)
 	if !known {
-		return p, refuse("there is no preset %s; there are %s", quote(i.o.Preset), presetNames())
+		return p, refuse("there is no preset %s; there are %s", wording.Quote(i.o.Preset), presetNames())
 	}
 	if len(info.Inputs) == 1 && isInteger(info.Inputs[0].Type) {
 		p.Rescale, p.Mean, p.Std = 1, [3]float64{}, all(1)

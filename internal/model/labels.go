@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	yaml "go.yaml.in/yaml/v3"
+
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 const (
@@ -25,7 +27,7 @@ func ParseLabels(file string, data []byte) ([]Label, error) {
 	}
 	if first, again := repeated(labels); again > 0 {
 		return nil, refuse("%s:%d: the label %s stands in line %d already; tell the two apart, as in %q", file,
-			again+1, quote(labels[again].Name), first+1, cut(labels[again].Name)+" (2)")
+			again+1, wording.Quote(labels[again].Name), first+1, wording.Cut(labels[again].Name)+" (2)")
 	}
 	return labels, nil
 }
@@ -64,9 +66,9 @@ func badLabel(l Label) string {
 		case !utf8.ValidString(s):
 			return "the label is not UTF-8; save the file as UTF-8"
 		case strings.ContainsFunc(s, unicode.IsControl):
-			return "the label " + quote(s) + " holds a control character"
+			return "the label " + wording.Quote(s) + " holds a control character"
 		case utf8.RuneCountInString(s) > maxLabel:
-			return "the label " + quote(s) + " is too long; at most 1000 characters are taken"
+			return "the label " + wording.Quote(s) + " is too long; at most 1000 characters are taken"
 		}
 	}
 	if l.Name == "" {
@@ -106,7 +108,7 @@ func (r *manifestReader) labelField(n *yaml.Node) error {
 		}
 	}
 	if first, again := repeated(r.labels); again > 0 {
-		return r.fail(n.Content[again], "the label %s stands in line %d already; tell the two apart", quote(r.labels[again].Name), n.Content[first].Line)
+		return r.fail(n.Content[again], "the label %s stands in line %d already; tell the two apart", wording.Quote(r.labels[again].Name), n.Content[first].Line)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	yaml "go.yaml.in/yaml/v3"
 
 	"github.com/goshawk-ai/goshawk/internal/picture"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // preprocess reads the picture's way. A preset comes first, wherever it stands
@@ -49,7 +50,7 @@ func (r *manifestReader) preset(n *yaml.Node) error {
 	}
 	preset, known := findPreset(name)
 	if !known {
-		return r.fail(n, "there is no preset %s; there are %s", quote(name), presetNames())
+		return r.fail(n, "there is no preset %s; there are %s", wording.Quote(name), presetNames())
 	}
 	exact, background := r.m.Preprocess.Exact, r.m.Preprocess.Background
 	r.m.Preprocess = preset
@@ -155,7 +156,7 @@ func (r *manifestReader) rescale(n *yaml.Node) error {
 	b, errB := strconv.ParseFloat(strings.TrimSpace(under), 64)
 	v := a / b
 	if errA != nil || errB != nil || math.IsNaN(v) || v <= 0 || v > 1e6 {
-		return r.fail(n, "%s is %s; it must be a number greater than 0, or a fraction like 1/255", where, quote(n.Value))
+		return r.fail(n, "%s is %s; it must be a number greater than 0, or a fraction like 1/255", where, wording.Quote(n.Value))
 	}
 	r.m.Preprocess.Rescale = v
 	return nil
@@ -182,10 +183,10 @@ func (r *manifestReader) channels(into *[3]float64, where string) field {
 				return err
 			}
 			if strings.HasSuffix(where, "std") && into[i] <= 0 {
-				return r.fail(v, "%s[%d] is %s; the deviation is divided by and must be greater than 0", where, i, cut(v.Value))
+				return r.fail(v, "%s[%d] is %s; the deviation is divided by and must be greater than 0", where, i, wording.Cut(v.Value))
 			}
 			if math.Abs(into[i]) > 1e6 {
-				return r.fail(v, "%s[%d] is %s; more than a million fits no picture", where, i, cut(v.Value))
+				return r.fail(v, "%s[%d] is %s; more than a million fits no picture", where, i, wording.Cut(v.Value))
 			}
 		}
 		return nil

@@ -9,6 +9,7 @@ import (
 	yaml "go.yaml.in/yaml/v3"
 
 	"github.com/goshawk-ai/goshawk/internal/picture"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // APIVersion is what a manifest of this release says.
@@ -130,7 +131,7 @@ func (r *manifestReader) name(n *yaml.Node) error {
 		return err
 	}
 	if !nameForm.MatchString(r.m.Name) {
-		return r.fail(n, "the name %s is not allowed; a name has 1 to 64 of a-z, 0-9, dot, underscore and hyphen, and begins with a letter or digit", quote(r.m.Name))
+		return r.fail(n, "the name %s is not allowed; a name has 1 to 64 of a-z, 0-9, dot, underscore and hyphen, and begins with a letter or digit", wording.Quote(r.m.Name))
 	}
 	return nil
 }
@@ -144,7 +145,7 @@ func (r *manifestReader) path(into *string, where string) field {
 		}
 		clean, why := insidePath(p)
 		if why != "" {
-			return r.fail(n, "%s is %s: %s", where, quote(p), why)
+			return r.fail(n, "%s is %s: %s", where, wording.Quote(p), why)
 		}
 		*into = clean
 		return nil

@@ -166,7 +166,7 @@ func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
 		{"labels.txt}", "l}\nserving: {instances: 1000}", `goshawk.yaml:7:22: serving.instances is 1000; it must be from 1 to 256`},
 		{"labels.txt}", "l}\nserving: {isolation: vm}", `goshawk.yaml:7:22: serving.isolation must be none or process, not the text "vm"`},
 		{"labels.txt}", "l}\ninput: {layout: HWC}", `goshawk.yaml:7:17: input.layout must be NCHW or NHWC, not the text "HWC"`},
-		{"labels.txt}", "l}\n---\na: b", `goshawk.yaml:7:1: a second YAML document begins here; one package has one document`},
+		{"labels.txt}", "l}\n---\na: b", `goshawk.yaml:7:1: a second YAML document begins here; one file has one document`},
 		{"labels.txt}", "\xff}", `goshawk.yaml:6:18: the text is not UTF-8; save the file as UTF-8`},
 	} {
 		if !strings.Contains(least, c.old) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // npyHeader bounds an array's header; NumPy writes 64 to 128 bytes.
@@ -115,5 +116,5 @@ func element(name string) (tensor.Type, int, error) {
 			return tensor.String, int(chars) * 4, nil
 		}
 	}
-	return tensor.Invalid, 0, fmt.Errorf("the array's type is %s; <f2, <f4, <f8, |u1, |i1, <i4 and <i8 are read", quoted(name))
+	return tensor.Invalid, 0, fmt.Errorf("the array's type is %s; <f2, <f4, <f8, |u1, |i1, <i4 and <i8 are read", wording.Quote(name))
 }

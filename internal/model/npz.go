@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 const npzEntries = 1024
@@ -29,11 +30,11 @@ func ReadNPZ(data []byte, limit int64) (map[string]*tensor.Tensor, error) {
 	for _, f := range archive.File {
 		name := strings.TrimSuffix(f.Name, ".npy")
 		if _, twice := arrays[name]; twice {
-			return nil, fmt.Errorf("it holds %s twice", quoted(name))
+			return nil, fmt.Errorf("it holds %s twice", wording.Quote(name))
 		}
 		a, err := readEntry(f, limit)
 		if err != nil {
-			return nil, fmt.Errorf("array %s: %w", quoted(name), err)
+			return nil, fmt.Errorf("array %s: %w", wording.Quote(name), err)
 		}
 		a.Name = name
 		arrays[name] = a
@@ -55,14 +56,6 @@ func readEntry(f *zip.File, limit int64) (*tensor.Tensor, error) {
 	}
 	defer r.Close()
 	return readNPY(r, int64(f.UncompressedSize64), limit)
-}
-
-// quoted shows a stranger's word, cut to a bearable length.
-func quoted(s string) string {
-	if len(s) > 60 {
-		s = s[:60] + "…"
-	}
-	return fmt.Sprintf("%q", s)
 }
 
 // readNPY reads one array of size bytes with its header.

@@ -95,6 +95,9 @@ func foreign(data []byte) string {
 		return "it looks like an HTML page, perhaps an error page of the server that it came from"
 	case bytes.HasPrefix(lower, []byte("<?xml")):
 		return "it looks like XML, perhaps OpenVINO's; export the model to ONNX"
+	case bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")), bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")), bytes.HasPrefix(head, []byte("BZh")),
+		bytes.HasPrefix(head, []byte("7z\xbc\xaf\x27\x1c")), bytes.HasPrefix(head, []byte("Rar!\x1a\x07")):
+		return "it is an archive of a kind that is not read here; a package comes as a folder, .tar, .tar.gz or .zip"
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		return "it is a zip file, perhaps PyTorch's or Keras's; export the model to ONNX"
 	case len(head) > 2 && head[0] == 0x80 && head[1] >= 2 && head[1] <= 5 && bytes.IndexByte(head[2:], '}') >= 0:

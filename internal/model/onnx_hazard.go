@@ -119,7 +119,7 @@ func (s *scope) node(n part) error {
 		case 2:
 			c.out = append(c.out, string(p.bytes))
 		case 3:
-			c.name = string(p.bytes[:min(len(p.bytes), 4*bearable)])
+			c.name = string(p.bytes[:min(len(p.bytes), bearable)])
 		case 4:
 			c.op = string(p.bytes)
 		case 7:

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // elementTypes are ONNX's numbers (TensorProto.DataType) for the types that we
@@ -39,7 +40,7 @@ func valueSpec(p part) (tensor.Spec, error) {
 // valueType reads a TypeProto.
 func valueType(p part, spec *tensor.Spec, depth int) error {
 	if depth > maxTypes {
-		return refuse("the type of %s is nested more than %d deep", quote(spec.Name), maxTypes)
+		return refuse("the type of %s is nested more than %d deep", wording.Quote(spec.Name), maxTypes)
 	}
 	return each(p.bytes, p.at, func(f part) error {
 		switch f.num {
@@ -94,7 +95,7 @@ func tensorType(p part, spec *tensor.Spec) error {
 					return nil
 				}
 				if len(spec.Shape) >= 64 {
-					return refuse("%s has more than 64 dimensions", quote(spec.Name))
+					return refuse("%s has more than 64 dimensions", wording.Quote(spec.Name))
 				}
 				return dimension(d, spec)
 			})

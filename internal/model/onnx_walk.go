@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Field numbers are those of onnx.proto (onnx/onnx, version 1.23).
@@ -42,7 +44,7 @@ func (w *walker) model(data []byte) error {
 		case 1:
 			w.info.IRVersion, w.versioned = int64(p.value), true
 		case 2:
-			w.info.Producer = cut(string(p.bytes[:min(len(p.bytes), 4*bearable)]))
+			w.info.Producer = wording.Cut(string(p.bytes[:min(len(p.bytes), bearable)]))
 		case 7:
 			if w.graph != nil {
 				return &damageError{p.at, false, "a second graph begins here"}
@@ -96,7 +98,7 @@ func (w *walker) opset(p part) error {
 		w.info.Opset = max(w.info.Opset, version)
 		domain = "the standard operators"
 	} else {
-		domain = "the operators " + quote(domain)
+		domain = "the operators " + wording.Quote(domain)
 	}
 	if known && version > newest {
 		return refuse("the model wants opset %d of %s, newer than %d, the newest that %s knows; export it with opset_version=%d or less", version, domain, newest, runtimeName, newest)
@@ -127,7 +129,7 @@ func (w *walker) function(p part) error {
 		return refuse("the model has more than %d functions", maxEnds)
 	}
 	if w.functions[op.key()] != nil {
-		return refuse("the model has two functions %s", quote(op.name))
+		return refuse("the model has two functions %s", wording.Quote(op.name))
 	}
 	w.functions[op.key()] = &function{body: p, name: op.name}
 	return nil
@@ -156,7 +158,7 @@ func (w *walker) top() error {
 func (w *walker) expand(f *function, calls int) (int64, error) {
 	switch {
 	case f.busy:
-		return 0, refuse("the model's function %s calls itself", quote(f.name))
+		return 0, refuse("the model's function %s calls itself", wording.Quote(f.name))
 	case f.nodes > 0:
 		return f.nodes, nil
 	case calls >= maxFunctions:
@@ -260,7 +262,7 @@ func (w *walker) operator(op operator) error {
 		strings.HasPrefix(op.domain, "com.microsoft.") || strings.HasPrefix(op.domain, "com.ms.internal.") {
 		return nil
 	}
-	return refuse("the model uses the operator %s of the domain %s; custom operators are not supported", quote(op.name), quote(op.domain))
+	return refuse("the model uses the operator %s of the domain %s; custom operators are not supported", wording.Quote(op.name), wording.Quote(op.domain))
 }
 
 // attribute walks an AttributeProto: tensors and graphs may hide in it.
@@ -300,7 +302,7 @@ func (w *walker) tensor(p part) error {
 	err := each(p.bytes, p.at, func(f part) error {
 		switch f.num {
 		case 8:
-			name = string(f.bytes[:min(len(f.bytes), 4*bearable)])
+			name = string(f.bytes[:min(len(f.bytes), bearable)])
 		case 13:
 			external = true
 			var key, value []byte
@@ -316,7 +318,7 @@ func (w *walker) tensor(p part) error {
 				return err
 			}
 			if string(key) == "location" {
-				location = string(value[:min(len(value), 4*bearable)])
+				location = string(value[:min(len(value), bearable)])
 			}
 		case 14:
 			external = external || f.value != 0
@@ -327,7 +329,7 @@ func (w *walker) tensor(p part) error {
 		return err
 	}
 	if external {
-		return refuse("the weights %s lie outside the model file, in %s; export the model as one file, with the weights inside", quote(name), quote(location))
+		return refuse("the weights %s lie outside the model file, in %s; export the model as one file, with the weights inside", wording.Quote(name), wording.Quote(location))
 	}
 	return nil
 }
@@ -417,7 +419,7 @@ func (w *walker) makers(graph part) error {
 		}
 		return each(p.bytes, p.at, func(f part) error {
 			if f.num == 2 && wanted[string(f.bytes)] {
-				w.info.Makers[string(f.bytes)] = cut(fieldText(p, 4))
+				w.info.Makers[string(f.bytes)] = wording.Cut(fieldText(p, 4))
 			}
 			return nil
 		})
@@ -440,6 +442,6 @@ func fieldText(message part, num int) string {
 // hazard adds a node to the list.
 func (w *walker) hazard(op, name string) {
 	if len(w.info.Hazards) < maxHazards {
-		w.info.Hazards = append(w.info.Hazards, fmt.Sprintf("%s %s", op, quote(name)))
+		w.info.Hazards = append(w.info.Hazards, fmt.Sprintf("%s %s", op, wording.Quote(name)))
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Package is a model package that was read and is consistent in itself. Whether
@@ -118,11 +119,11 @@ func (p *Package) evidence(files []string) error {
 			return err
 		}
 		if !slices.ContainsFunc(p.Labels, func(l Label) bool { return l.Name == m.Probe.Label }) {
-			return refuse("%s: probe.label is %s, which is none of the %d labels", ManifestName, quote(m.Probe.Label), len(p.Labels))
+			return refuse("%s: probe.label is %s, which is none of the %d labels", ManifestName, wording.Quote(m.Probe.Label), len(p.Labels))
 		}
 	}
 	if m.Parity != "" && !slices.ContainsFunc(files, func(f string) bool { return strings.HasPrefix(f, m.Parity+"/") }) {
-		return refuse("%s: parity names the folder %s, which is not in the package", ManifestName, quote(m.Parity))
+		return refuse("%s: parity names the folder %s, which is not in the package", ManifestName, wording.Quote(m.Parity))
 	}
 	return nil
 }
@@ -131,7 +132,7 @@ func named(files []string, field, name string) error {
 	if slices.Contains(files, name) {
 		return nil
 	}
-	return refuse("%s: %s names %s, which is missing in the package", ManifestName, field, quote(name))
+	return refuse("%s: %s names %s, which is missing in the package", ManifestName, field, wording.Quote(name))
 }
 
 // Model reads the model file. It fails above DefaultLimits.Bytes.
@@ -144,7 +145,7 @@ func readFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, refuse("%s is missing in the package", quote(name))
+			return nil, refuse("%s is missing in the package", wording.Quote(name))
 		}
 		return nil, err
 	}
@@ -158,10 +159,10 @@ func readOpen(f fs.File, name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, refuse("%s is no regular file", quote(name))
+		return nil, refuse("%s is no regular file", wording.Quote(name))
 	}
 	if info.Size() > limit {
-		return nil, refuse("%s has %d bytes; at most %d are read", quote(name), info.Size(), limit)
+		return nil, refuse("%s has %d bytes; at most %d are read", wording.Quote(name), info.Size(), limit)
 	}
 	// One buffer of the right size: models are large, and io.ReadAll grows.
 	data := make([]byte, info.Size())

@@ -10,6 +10,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // What a certificate may cost. They are inclusive; ours have 700 kB.
@@ -43,7 +44,7 @@ func ReadCertificate(fsys fs.FS, dir string) (*Certificate, error) {
 	dir = path.Clean(dir)
 	entries, err := fs.ReadDir(fsys, dir)
 	if err != nil {
-		return nil, problem.ModelInvalid.New("parity: the folder %s cannot be read", quoted(dir)).Because(err)
+		return nil, problem.ModelInvalid.New("parity: the folder %s cannot be read", wording.Quote(dir)).Because(err)
 	}
 	pictures := map[string]string{}
 	var names []string
@@ -57,14 +58,14 @@ func ReadCertificate(fsys fs.FS, dir string) (*Certificate, error) {
 		}
 	}
 	if len(names) == 0 || len(names) > maxCases {
-		return nil, problem.ModelInvalid.New("parity: the folder %s holds %d cases (.npz files); it must hold 1 to %d", quoted(dir), len(names), maxCases)
+		return nil, problem.ModelInvalid.New("parity: the folder %s holds %d cases (.npz files); it must hold 1 to %d", wording.Quote(dir), len(names), maxCases)
 	}
 	slices.Sort(names)
 	c := &Certificate{}
 	for _, name := range names {
 		one, err := readCase(fsys, dir, name, pictures[name])
 		if err != nil {
-			return nil, problem.ModelInvalid.New("parity: case %s: %v", quoted(name), err)
+			return nil, problem.ModelInvalid.New("parity: case %s: %v", wording.Quote(name), err)
 		}
 		c.Cases = append(c.Cases, one)
 	}
@@ -73,7 +74,7 @@ func ReadCertificate(fsys fs.FS, dir string) (*Certificate, error) {
 
 func readCase(fsys fs.FS, dir, name, file string) (*Case, error) {
 	if file == "" {
-		return nil, fmt.Errorf("there is no picture beside %s", quoted(name+".npz"))
+		return nil, fmt.Errorf("there is no picture beside %s", wording.Quote(name+".npz"))
 	}
 	c := &Case{Name: name, File: file}
 	var err error
@@ -95,15 +96,15 @@ func readCase(fsys fs.FS, dir, name, file string) (*Case, error) {
 func readBounded(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be opened", quoted(name))
+		return nil, fmt.Errorf("%s cannot be opened", wording.Quote(name))
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s cannot be read", quoted(name))
+		return nil, fmt.Errorf("%s cannot be read", wording.Quote(name))
 	case int64(len(data)) > limit:
-		return nil, fmt.Errorf("%s has more than %d bytes", quoted(name), limit)
+		return nil, fmt.Errorf("%s has more than %d bytes", wording.Quote(name), limit)
 	}
 	return data, nil
 }
@@ -145,32 +146,7 @@ func (c *Case) take(arrays map[string]*tensor.Tensor) error {
 
 // numbers reads a tensor of any numeric type.
 func numbers(t *tensor.Tensor) []float64 {
-	switch t.Type {
-	case tensor.Float16:
-		return widen(t, func(v uint16) float64 { return float64(tensor.FromFloat16(v)) })
-	case tensor.BFloat16:
-		return widen(t, func(v uint16) float64 { return float64(tensor.FromBFloat16(v)) })
-	case tensor.Float32:
-		return widen(t, func(v float32) float64 { return float64(v) })
-	case tensor.Float64:
-		return widen(t, func(v float64) float64 { return v })
-	case tensor.Uint8:
-		return widen(t, func(v uint8) float64 { return float64(v) })
-	case tensor.Int8:
-		return widen(t, func(v int8) float64 { return float64(v) })
-	case tensor.Int32:
-		return widen(t, func(v int32) float64 { return float64(v) })
-	case tensor.Int64:
-		return widen(t, func(v int64) float64 { return float64(v) })
-	}
-	return nil
-}
-
-func widen[T tensor.Number](t *tensor.Tensor, f func(T) float64) []float64 {
-	in := tensor.View[T](t.Data)
-	out := make([]float64, len(in))
-	for i, v := range in {
-		out[i] = f(v)
-	}
+	out := make([]float64, len(t.Data)/max(1, t.Type.Size()))
+	tensor.Widen(out, t)
 	return out
 }

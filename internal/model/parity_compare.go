@@ -8,6 +8,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // The rules by which a certificate holds (design: each stage starts from the
@@ -26,18 +27,18 @@ func (c *Case) CompareTensor(b *Binding) error {
 	r := b.Recipe
 	if want := r.Shape(); !slices.Equal(c.Tensor.Shape, want) {
 		return problem.ModelInvalid.New("tensor: case %s: has the shape %v in training, the package makes %v; %s",
-			quoted(c.Name), c.Tensor.Shape, want, shapeCause(c.Tensor.Shape, want))
+			wording.Quote(c.Name), c.Tensor.Shape, want, shapeCause(c.Tensor.Shape, want))
 	}
 	got := &tensor.Tensor{Type: r.Type, Shape: r.Shape(), Data: tensor.Aligned(r.RowBytes())}
 	if err := r.Fill(got.Data, c.image(), nil); err != nil {
-		return problem.ModelInvalid.New("tensor: case %s: the package cannot prepare the reference picture: %v", quoted(c.Name), err)
+		return problem.ModelInvalid.New("tensor: case %s: the package cannot prepare the reference picture: %v", wording.Quote(c.Name), err)
 	}
 	d := differ(planes(&r, numbers(got)), planes(&r, numbers(c.Tensor)), &r, tensorLimit(&r))
 	if d.count == 0 {
 		return nil
 	}
 	return problem.ModelInvalid.New("tensor: case %s: differs by %s levels at most (mean %s), first at row %d, column %d; %s",
-		quoted(c.Name), figure(d.worst), figure(d.mean), d.first/r.Width, d.first%r.Width, c.diagnose(&r))
+		wording.Quote(c.Name), figure(d.worst), figure(d.mean), d.first/r.Width, d.first%r.Width, c.diagnose(&r))
 }
 
 // image is the RGB array as a decoded picture.
@@ -126,7 +127,7 @@ func figure(v float64) string {
 func (c *Case) CompareLogits(got []float32) error {
 	if len(got) != len(c.Logits) {
 		return problem.ModelInvalid.New("logits: case %s: the model gives %d scores, the training side has %d; the certificate was made for another model, or another output was taken",
-			quoted(c.Name), len(got), len(c.Logits))
+			wording.Quote(c.Name), len(got), len(c.Logits))
 	}
 	scale, worst := 0.0, 0.0
 	for i, want := range c.Logits {
@@ -141,7 +142,7 @@ func (c *Case) CompareLogits(got []float32) error {
 		return nil
 	}
 	return problem.ModelInvalid.New("logits: case %s: differ by %.3g at most, %.3g is allowed (best class %d, %d in training); %s",
-		quoted(c.Name), worst, logitsShare*scale, top, wanted, logitsCause(got, c.Logits))
+		wording.Quote(c.Name), worst, logitsShare*scale, top, wanted, logitsCause(got, c.Logits))
 }
 
 func argmax(v []float32) int {
@@ -201,14 +202,14 @@ func softmax(v []float32) []float32 {
 func (c *Case) ComparePicture(b *Binding, img *picture.Image, format picture.Format, decoder string) string {
 	rgb, w, h, err := img.RGB(b.Recipe.Background)
 	if err != nil {
-		return fmt.Sprintf("picture: case %s: %v", quoted(c.Name), err)
+		return fmt.Sprintf("picture: case %s: %v", wording.Quote(c.Name), err)
 	}
 	if w != c.Width || h != c.Height {
 		cause := "the training side read another picture, or resized it before"
 		if w == c.Height && h == c.Width {
 			cause = "the training side did not turn it as its EXIF orientation says"
 		}
-		return fmt.Sprintf("picture: case %s: %s is %d x %d here and %d x %d in training; %s", quoted(c.Name), quoted(c.File), w, h, c.Width, c.Height, cause)
+		return fmt.Sprintf("picture: case %s: %s is %d x %d here and %d x %d in training; %s", wording.Quote(c.Name), wording.Quote(c.File), w, h, c.Width, c.Height, cause)
 	}
 	worst, sum := 0, 0
 	for i, v := range rgb {
@@ -222,7 +223,7 @@ func (c *Case) ComparePicture(b *Binding, img *picture.Image, format picture.For
 		return ""
 	}
 	return fmt.Sprintf("picture: case %s: %s decodes to pixels that differ from training's by %s levels in the mean (%d at most); the decoder here is %s%s",
-		quoted(c.Name), quoted(c.File), figure(mean), worst, decoder, pictureCause(img, lossy))
+		wording.Quote(c.Name), wording.Quote(c.File), figure(mean), worst, decoder, pictureCause(img, lossy))
 }
 
 func pictureCause(img *picture.Image, lossy bool) string {

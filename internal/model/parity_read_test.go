@@ -123,3 +123,24 @@ func TestFillRowTakesTheModelsType(t *testing.T) {
 		}
 	}
 }
+
+// FuzzCertificate reads a case of which the arrays agree with nothing, or nearly.
+func FuzzCertificate(f *testing.F) {
+	f.Add(npz(zip.Store, entries(nil)...))
+	f.Add(npz(zip.Deflate, entries(map[string][]byte{"rgb": npy(1, dict("|u1", "False", "(1, 2, 4)"), make([]byte, 8))})...))
+	f.Add(npz(zip.Store, entries(map[string][]byte{"logits": nil, "tensor": npy(1, dict("<f2", "True", "(3, 1, 1)"), make([]byte, 6))})...))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := ReadCertificate(fstest.MapFS{"parity/a.npz": {Data: data}, "parity/a.png": {Data: []byte("x")}}, "parity")
+		if err != nil {
+			if !errors.Is(err, problem.ModelInvalid) || strings.ContainsAny(err.Error(), "\n\x00\x1b") || len(err.Error()) > 2000 {
+				t.Fatalf("%q is no sentence for a person", err)
+			}
+			return
+		}
+		for _, k := range c.Cases {
+			if len(k.RGB) != 3*k.Width*k.Height || len(k.Logits) == 0 {
+				t.Fatalf("accepted with %d bytes for %d x %d and %d logits", len(k.RGB), k.Width, k.Height, len(k.Logits))
+			}
+		}
+	})
+}

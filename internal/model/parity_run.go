@@ -3,6 +3,7 @@ package model
 import (
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Certificate reads the package's certificate; nil where it carries none.
@@ -20,7 +21,7 @@ func (c *Case) FillRow(row []byte, b *Binding) error {
 	values := numbers(c.Tensor)
 	if size := b.Recipe.Type.Size(); size == 0 || len(row) != len(values)*size {
 		return problem.ModelInvalid.New("logits: case %s: the certificate's tensor is %s %v, the model takes %s %v",
-			quoted(c.Name), c.Tensor.Type, c.Tensor.Shape, b.Recipe.Type, b.Recipe.Shape())
+			wording.Quote(c.Name), c.Tensor.Type, c.Tensor.Shape, b.Recipe.Type, b.Recipe.Shape())
 	}
 	for i, v := range values {
 		narrow(row, b.Recipe.Type, i, v)

@@ -5,11 +5,15 @@ import (
 	"strings"
 
 	"github.com/goshawk-ai/goshawk/internal/picture"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // A processor is one of transformers' image processors: what its settings are
 // when a file leaves them out, and which of its steps are its own. Read from
-// huggingface/transformers, src/transformers/models/*/image_processing_*.py.
+// huggingface/transformers 4.57.1 (models/*/image_processing_*.py, with and
+// without _fast) and 5.23.0 (with and without _pil), and run with both:
+// test/golden/make_processors.py. Where the two releases differ in what is left
+// out, the setting is among must: nothing is guessed.
 type processor struct {
 	size      extent
 	square    bool // a bare number as size means both sides
@@ -20,6 +24,7 @@ type processor struct {
 	normalize bool
 	cropPct   float64
 	own       ownSteps
+	must      []string // settings that a file has to name
 }
 
 // ownSteps are what a processor does in a way of its own.
@@ -30,7 +35,7 @@ const (
 	convNext              // crop_pct below 384 pixels, no crop above
 	poolFormer            // crop_pct of whatever size is given
 	levit                 // the short side is 256/224 of what is given
-	efficientNet          // an offset of 127.5, a second division by std
+	efficientNet          // an offset of 1 after scaling, a second division by std
 	mobileViT             // blue first
 )
 
@@ -46,27 +51,29 @@ var processors = map[string]processor{
 	"ViT":          {size: sides(224), square: true, resample: 2, mean: all(0.5), std: all(0.5), normalize: true},
 	"DINOv3ViT":    {size: sides(224), square: true, resample: 2, mean: imagenetMean, std: imagenetStd, normalize: true},
 	"DeiT":         {size: sides(256), square: true, resample: 3, crop: 224, mean: all(0.5), std: all(0.5), normalize: true},
-	"Beit":         {size: sides(256), square: true, resample: 3, crop: 224, mean: all(0.5), std: all(0.5), normalize: true},
-	"Siglip":       {size: sides(224), square: true, resample: 3, mean: all(0.5), std: all(0.5), normalize: true},
-	"Pvt":          {size: sides(224), square: true, resample: 2, mean: imagenetMean, std: imagenetStd, normalize: true},
+	"Beit":         {square: true, resample: 3, cropSide: 224, mean: all(0.5), std: all(0.5), normalize: true, must: []string{"size", "do_center_crop"}},
+	"Siglip":       {size: sides(224), resample: 3, mean: all(0.5), std: all(0.5), normalize: true},
+	"Pvt":          {size: sides(224), square: true, mean: imagenetMean, std: imagenetStd, normalize: true, must: []string{"resample"}},
 	"Segformer":    {size: sides(512), square: true, resample: 2, mean: imagenetMean, std: imagenetStd, normalize: true},
 	"CLIP":         {size: short(224), resample: 3, crop: 224, mean: clipMean, std: clipStd, normalize: true},
 	"Bit":          {size: short(224), resample: 3, crop: 224, mean: clipMean, std: clipStd, normalize: true},
 	"MobileNetV1":  {size: short(256), resample: 2, crop: 224, mean: all(0.5), std: all(0.5), normalize: true},
 	"MobileNetV2":  {size: short(256), resample: 2, crop: 224, mean: all(0.5), std: all(0.5), normalize: true},
-	"ConvNext":     {size: short(384), resample: 3, mean: all(0.5), std: all(0.5), normalize: true, cropPct: 0.875, own: convNext},
+	"ConvNext":     {size: short(384), mean: all(0.5), std: all(0.5), normalize: true, cropPct: 0.875, own: convNext, must: []string{"resample"}},
 	"PoolFormer":   {size: short(224), resample: 3, crop: 224, mean: imagenetMean, std: imagenetStd, normalize: true, cropPct: 0.9, own: poolFormer},
 	"Levit":        {size: short(224), resample: 3, crop: 224, mean: imagenetMean, std: imagenetStd, normalize: true, own: levit},
-	"EfficientNet": {size: sides(346), square: true, resample: 0, cropSide: 289, mean: all(0.5), std: all(0.5), normalize: true, own: efficientNet},
-	"MobileViT":    {size: short(224), resample: 2, crop: 256, own: mobileViT},
+	"EfficientNet": {size: sides(346), square: true, cropSide: 289, mean: all(0.5), std: all(0.5), normalize: true, own: efficientNet, must: []string{"resample"}},
+	"MobileViT":    {size: short(224), crop: 256, mean: all(0.5), std: all(0.5), own: mobileViT, must: []string{"resample"}},
 }
 
 // processorOf maps config.json's model_type, for files without a processor's name.
 var processorOf = map[string]string{
-	"vit": "ViT", "swin": "ViT", "swinv2": "ViT", "dinov3_vit": "DINOv3ViT", "deit": "DeiT", "beit": "Beit",
-	"siglip": "Siglip", "pvt": "Pvt", "segformer": "Segformer", "clip": "CLIP", "bit": "Bit", "dinov2": "Bit",
+	"vit": "ViT", "vit_msn": "ViT", "swin": "ViT", "swinv2": "ViT", "swiftformer": "ViT", "dinat": "ViT", "ijepa": "ViT",
+	"dinov3_vit": "DINOv3ViT", "deit": "DeiT", "beit": "Beit", "data2vec-vision": "Beit",
+	"siglip": "Siglip", "pvt": "Pvt", "pvt_v2": "Pvt", "segformer": "Segformer", "clip": "CLIP",
+	"bit": "Bit", "dinov2": "Bit", "focalnet": "Bit", "hiera": "Bit",
 	"mobilenet_v1": "MobileNetV1", "mobilenet_v2": "MobileNetV2", "convnext": "ConvNext", "convnextv2": "ConvNext",
-	"resnet": "ConvNext", "regnet": "ConvNext", "poolformer": "PoolFormer", "levit": "Levit",
+	"cvt": "ConvNext", "resnet": "ConvNext", "regnet": "ConvNext", "poolformer": "PoolFormer", "levit": "Levit",
 	"efficientnet": "EfficientNet", "mobilevit": "MobileViT", "mobilevitv2": "MobileViT",
 }
 
@@ -103,15 +110,20 @@ func (s *settings) preprocess(modelType string) (Preprocess, error) {
 	name := s.processorName(modelType)
 	p, known := processors[name]
 	if s.err == nil && !known {
-		s.fail("the image processor %s is not known; write a %s that says how pictures are prepared", quote(name), ManifestName)
+		s.fail("the image processor %s is not known; write a %s that says how pictures are prepared", wording.Quote(name), ManifestName)
+	}
+	for _, key := range p.must {
+		if s.get(key) == nil {
+			s.fail("%s is missing, and releases 4 and 5 of transformers differ in what that means for the image processor %s; write it", key, name)
+		}
 	}
 	if s.err != nil {
 		return Preprocess{}, s.err
 	}
 	out := Preprocess{Background: [3]uint8{255, 255, 255}, Rescale: 1, Std: all(1), Written: true}
-	s.resize(&out, p)
-	s.levels(&out, p)
-	if s.err == nil && s.boolean("do_flip_channel_order", p.own == mobileViT) {
+	s.resize(&out, p, name)
+	s.levels(&out, p, name)
+	if s.err == nil && s.does("do_flip_channel_order", p.own == mobileViT) {
 		if p.own != mobileViT {
 			s.fail("do_flip_channel_order is not supported with the image processor %s", name)
 		}
@@ -120,8 +132,24 @@ func (s *settings) preprocess(modelType string) (Preprocess, error) {
 	return out, s.rest(inert...)
 }
 
+// does reads a switch. One that is on where nothing is said must not be null:
+// release 4 takes that for off, and release 5 for nothing said.
+func (s *settings) does(key string, otherwise bool) bool {
+	if otherwise && string(s.values[key]) == "null" {
+		s.fail("%s is null, which switches it off in some releases of transformers and leaves it on in others; write true or false", key)
+	}
+	return s.boolean(key, otherwise)
+}
+
+// added refuses a switch that release 4 passes over and release 5 obeys.
+func (s *settings) added(key, name string) {
+	if s.boolean(key, false) {
+		s.fail("%s is true, which the image processor %s passes over in some releases of transformers and does in others; write a %s that says how pictures are prepared", key, name, ManifestName)
+	}
+}
+
 // resize reads the steps that change the picture's size.
-func (s *settings) resize(out *Preprocess, p processor) {
+func (s *settings) resize(out *Preprocess, p processor, name string) {
 	code := int(s.number0("resample", p.resample))
 	filter, known := resamples[code]
 	if !known {
@@ -129,7 +157,7 @@ func (s *settings) resize(out *Preprocess, p processor) {
 		s.fail("resample %d%s is not supported; 0 nearest, 1 lanczos, 2 bilinear and 3 bicubic are", code, called)
 		return
 	}
-	if !s.boolean("do_resize", true) {
+	if !s.does("do_resize", true) {
 		s.fail("do_resize is false: pictures of any size would reach the model as they are")
 		return
 	}
@@ -138,18 +166,11 @@ func (s *settings) resize(out *Preprocess, p processor) {
 		square = s.boolean("default_to_square", square)
 	}
 	size := s.extent("size", square, p.size)
-	pct := p.cropPct
-	if p.own == convNext || p.own == poolFormer {
-		if pct = s.number("crop_pct", p.cropPct); pct > 1 {
-			s.fail("crop_pct is %g; it must be at most 1", pct)
-		}
+	if p.own == convNext && size.short == 0 {
+		s.fail("size must be one number or shortest_edge for the image processor %s", name)
 	}
-	crop := extent{}
-	if s.boolean("do_center_crop", p.crop > 0) && p.own != convNext {
-		crop = s.extent("crop_size", true, sides(max(p.crop, p.cropSide)))
-	} else {
-		s.get("crop_size")
-	}
+	pct := p.fraction(s)
+	crop := s.crop(p, name)
 	if s.err != nil {
 		return
 	}
@@ -170,6 +191,34 @@ func (s *settings) resize(out *Preprocess, p processor) {
 	if r := out.Resize; crop.height > r.Height || crop.width > r.Width {
 		s.fail("the centre crop takes %d x %d of %d x %d (height x width), which would be padded; that is not supported", crop.height, crop.width, r.Height, r.Width)
 	}
+}
+
+// fraction reads how much of the resized picture the crop takes.
+func (p processor) fraction(s *settings) float64 {
+	if p.own != convNext && p.own != poolFormer {
+		return 0
+	}
+	if p.own == poolFormer && string(s.values["crop_pct"]) == "null" {
+		s.fail("crop_pct is null, which means none in some releases of transformers and 0.9 in others; write a %s that says how pictures are prepared", ManifestName)
+	}
+	pct := s.number("crop_pct", p.cropPct)
+	if pct > 1 {
+		s.fail("crop_pct is %g; it must be at most 1", pct)
+	}
+	return pct
+}
+
+// crop reads the centre crop; none is zero.
+func (s *settings) crop(p processor, name string) extent {
+	side := max(p.crop, p.cropSide)
+	if side == 0 {
+		s.added("do_center_crop", name)
+	}
+	if side == 0 || !s.does("do_center_crop", p.crop > 0) {
+		s.get("crop_size") // without effect
+		return extent{}
+	}
+	return s.extent("crop_size", true, sides(side))
 }
 
 // steps does what a processor does to its sizes. Quotients are rounded down.
@@ -216,27 +265,27 @@ func (s *settings) number0(key string, otherwise int) float64 {
 }
 
 // levels reads the steps that change the numbers.
-func (s *settings) levels(out *Preprocess, p processor) {
+func (s *settings) levels(out *Preprocess, p processor, name string) {
 	offset := 0.
-	if s.boolean("do_rescale", true) {
+	if s.does("do_rescale", true) {
 		out.Rescale = s.number("rescale_factor", 1./255)
 		if p.own == efficientNet && s.boolean("rescale_offset", false) {
-			offset = 127.5 * out.Rescale
+			offset = 1 // once 127.5 times the factor, which is the same at the 1/127.5 that it is meant for
 		}
 	} else {
 		s.get("rescale_factor")
+		s.get("rescale_offset")
 	}
 	mean, std := s.triple("image_mean", p.mean), s.triple("image_std", p.std)
-	if p.std == ([3]float64{}) && s.values["image_std"] == nil {
-		std = all(1)
-	}
-	if s.boolean("do_normalize", p.normalize) {
+	if !p.normalize {
+		s.added("do_normalize", name)
+	} else if s.does("do_normalize", true) {
 		out.Mean, out.Std = mean, std
 	}
 	for c := range 3 {
 		out.Mean[c] += offset
 	}
-	if p.own == efficientNet && s.boolean("include_top", true) {
+	if p.own == efficientNet && s.does("include_top", true) {
 		// EfficientNet divides by the deviation once more for its classifier.
 		for c := range 3 {
 			out.Std[c] *= std[c]

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	yaml "go.yaml.in/yaml/v3"
+
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // boolean11 are the words that readers of YAML 1.1 take for true or false. Our
@@ -31,7 +33,7 @@ func (d *document) text(into *string, where string) field {
 		case !quoted && boolean11.MatchString(n.Value):
 			return d.fail(n, "%s must be text, and YAML reads %s as a truth value; put it in quotes: %q", where, n.Value, n.Value)
 		case !quoted && n.Tag != "!!str":
-			return d.fail(n, "%s must be text, not %s; put it in quotes: %s", where, kindOf(n), quote(n.Value))
+			return d.fail(n, "%s must be text, not %s; put it in quotes: %s", where, kindOf(n), wording.Quote(n.Value))
 		case strings.Trim(n.Value, " \t\n") == "":
 			return d.fail(n, "%s is empty", where)
 		case utf8.RuneCountInString(n.Value) > maxText:
@@ -78,7 +80,7 @@ func (d *document) integer(into *int, where string, least, most int) field {
 		case n.Kind != yaml.ScalarNode || n.Tag != "!!int" || !decimal.MatchString(n.Value):
 			return d.fail(n, "%s must be a whole number, not %s", where, kindOf(n))
 		case err != nil || v < int64(least) || v > int64(most):
-			return d.fail(n, "%s is %s; it must be from %d to %d", where, cut(n.Value), least, most)
+			return d.fail(n, "%s is %s; it must be from %d to %d", where, wording.Cut(n.Value), least, most)
 		}
 		*into = int(v)
 		return nil
@@ -93,7 +95,7 @@ func (d *document) number(into *float64, where string) field {
 		}
 		v, err := strconv.ParseFloat(n.Value, 64)
 		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-			return d.fail(n, "%s must be a finite decimal number, not %s", where, cut(n.Value))
+			return d.fail(n, "%s must be a finite decimal number, not %s", where, wording.Cut(n.Value))
 		}
 		*into = v
 		return nil
@@ -108,7 +110,7 @@ func (d *document) positive(into *float64, where string, most float64) field {
 			return err
 		}
 		if v <= 0 || v > most {
-			return d.fail(n, "%s is %s; it must be greater than 0 and at most %g", where, cut(n.Value), most)
+			return d.fail(n, "%s is %s; it must be greater than 0 and at most %g", where, wording.Cut(n.Value), most)
 		}
 		*into = v
 		return nil
@@ -133,7 +135,7 @@ func (d *document) duration(into *time.Duration, where string) field {
 			return d.fail(n, "%s must be a duration like 50ms, not %s", where, kindOf(n))
 		}
 		if v <= 0 || v > time.Hour {
-			return d.fail(n, "%s is %s; it must be greater than 0 and at most 1h", where, cut(n.Value))
+			return d.fail(n, "%s is %s; it must be greater than 0 and at most 1h", where, wording.Cut(n.Value))
 		}
 		*into = v
 		return nil

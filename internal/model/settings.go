@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // settings is a JSON object of an exporter, read key by key. What is left at
@@ -42,7 +44,7 @@ func (s *settings) get(key string) json.RawMessage {
 }
 
 func show(v json.RawMessage) string {
-	return cut(strings.Join(strings.Fields(string(v)), " "))
+	return wording.Cut(strings.Join(strings.Fields(string(v)), " "))
 }
 
 func (s *settings) boolean(key string, otherwise bool) bool {
@@ -147,7 +149,7 @@ func (s *settings) extent(key string, square bool, otherwise extent) extent {
 		case name == "shortest_edge":
 			e.short = *n
 		default:
-			s.fail("%s.%s is not supported; height and width, or shortest_edge, are", key, cut(name))
+			s.fail("%s.%s is not supported; height and width, or shortest_edge, are", key, wording.Cut(name))
 			return otherwise
 		}
 	}
@@ -179,5 +181,5 @@ func (s *settings) rest(inert ...string) error {
 		return nil
 	}
 	slices.Sort(left)
-	return refuse("%s: the setting %s = %s is not supported; write a %s that says how pictures are prepared", s.file, cut(left[0]), show(s.values[left[0]]), ManifestName)
+	return refuse("%s: the setting %s = %s is not supported; write a %s that says how pictures are prepared", s.file, wording.Cut(left[0]), show(s.values[left[0]]), ManifestName)
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/units"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // A sink is the fresh folder that a package is unpacked into. os.Root holds
@@ -68,7 +69,7 @@ func (s *sink) entry(ctx context.Context, name string) (clean string, skip bool,
 		return "", true, nil // "./" in tar files
 	}
 	if why != "" {
-		return "", false, refuse("the package has an entry %s: %s", quote(name), why)
+		return "", false, refuse("the package has an entry %s: %s", wording.Quote(name), why)
 	}
 	base := path.Base(clean)
 	return clean, base == ".DS_Store" || strings.HasPrefix(clean, "__MACOSX/") || clean == "__MACOSX", nil
@@ -77,7 +78,7 @@ func (s *sink) entry(ctx context.Context, name string) (clean string, skip bool,
 // write copies a file; declared is the size that its header gives.
 func (s *sink) write(ctx context.Context, name string, r io.Reader, declared int64) error {
 	if s.seen[name] {
-		return refuse("the package has two entries named %s", quote(name))
+		return refuse("the package has two entries named %s", wording.Quote(name))
 	}
 	s.seen[name] = true
 	if declared > s.bytes {
@@ -85,13 +86,13 @@ func (s *sink) write(ctx context.Context, name string, r io.Reader, declared int
 	}
 	if dir := path.Dir(name); dir != "." {
 		if err := s.root.MkdirAll(dir, 0o755); err != nil {
-			return refuse("the package has %s both as a file and as a folder", quote(dir)).Because(err)
+			return refuse("the package has %s both as a file and as a folder", wording.Quote(dir)).Because(err)
 		}
 	}
 	f, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		if errors.Is(err, fs.ErrExist) {
-			return refuse("the package has %s both as a file and as a folder", quote(name))
+			return refuse("the package has %s both as a file and as a folder", wording.Quote(name))
 		}
 		return err
 	}
@@ -106,7 +107,7 @@ func (s *sink) write(ctx context.Context, name string, r io.Reader, declared int
 	case err != nil:
 		return damaged(err)
 	case n != declared:
-		return refuse("the package is damaged: the size of %s is not what its header says", quote(name))
+		return refuse("the package is damaged: the size of %s is not what its header says", wording.Quote(name))
 	}
 	return nil
 }
@@ -136,7 +137,7 @@ func damaged(err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return refuse("the package is damaged: it is cut off").Because(err)
 	}
-	return refuse("the package is damaged: %s", cut(err.Error())).Because(err)
+	return refuse("the package is damaged: %s", wording.Cut(err.Error())).Because(err)
 }
 
 // An archive's form, by its content.
@@ -202,15 +203,15 @@ func (s *sink) untar(ctx context.Context, r io.Reader) error {
 			continue
 		case tar.TypeReg:
 		case tar.TypeLink, tar.TypeSymlink:
-			return refuse("%s is a link to %s; links are not allowed in a package", quote(h.Name), quote(h.Linkname))
+			return refuse("%s is a link to %s; links are not allowed in a package", wording.Quote(h.Name), wording.Quote(h.Linkname))
 		default:
-			return refuse("%s is %s; a package holds regular files only", quote(h.Name), tarKind(h.Typeflag))
+			return refuse("%s is %s; a package holds regular files only", wording.Quote(h.Name), tarKind(h.Typeflag))
 		}
 		if skip {
 			continue
 		}
 		if name == "" {
-			return refuse("the package has an entry %s that names no file", quote(h.Name))
+			return refuse("the package has an entry %s that names no file", wording.Quote(h.Name))
 		}
 		if err := s.write(ctx, name, t, h.Size); err != nil {
 			return err
@@ -249,13 +250,13 @@ func (s *sink) unzip(ctx context.Context, f *os.File, length int64) error {
 		case err != nil:
 			return err
 		case entry.Flags&1 != 0:
-			return refuse("%s is encrypted; a package must not be", quote(entry.Name))
+			return refuse("%s is encrypted; a package must not be", wording.Quote(entry.Name))
 		case mode&fs.ModeSymlink != 0:
-			return refuse("%s is a link; links are not allowed in a package", quote(entry.Name))
+			return refuse("%s is a link; links are not allowed in a package", wording.Quote(entry.Name))
 		case mode.IsDir() || skip:
 			continue
 		case !mode.IsRegular():
-			return refuse("%s is %s; a package holds regular files only", quote(entry.Name), fileKind(mode))
+			return refuse("%s is %s; a package holds regular files only", wording.Quote(entry.Name), fileKind(mode))
 		}
 		if entry.UncompressedSize64 > 1<<62 {
 			return refuse("%s", s.over)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -49,10 +50,11 @@ type Options struct {
 
 // Server is the door. Make it with New, run it with Serve, end it with Stop.
 type Server struct {
-	server *grpc.Server
-	health *health
-	guard  *access.Guard
-	log    *slog.Logger
+	server  *grpc.Server
+	health  *health
+	guard   *access.Guard
+	log     *slog.Logger
+	running atomic.Int64 // calls
 }
 
 // New makes the door.
@@ -124,9 +126,9 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Stop lets the calls under way end, as long as ctx lasts, and then cuts them,
-// which is ctx's error.
-func (s *Server) Stop(ctx context.Context) error {
+// Stop lets the calls under way end, as long as ctx lasts, and then cuts them:
+// so many.
+func (s *Server) Stop(ctx context.Context) (cut int) {
 	s.health.close()
 	done := make(chan struct{})
 	go func() {
@@ -135,20 +137,25 @@ func (s *Server) Stop(ctx context.Context) error {
 	}()
 	select {
 	case <-done:
-		return nil
+		return 0
 	case <-ctx.Done():
+		n := s.running.Load()
 		s.server.Stop()
 		<-done
-		return fmt.Errorf("end the gRPC calls: %w", ctx.Err())
+		return int(n)
 	}
 }
 
 func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer any, err error) {
+	s.running.Add(1)
+	defer s.running.Add(-1)
 	defer s.recover(info.FullMethod, &err)
 	return handle(ctx, request)
 }
 
 func (s *Server) stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
+	s.running.Add(1)
+	defer s.running.Add(-1)
 	defer s.recover(info.FullMethod, &err)
 	return handle(server, received{stream})
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // What a recipe may ask for. Scratch memory grows with the tensor's area only,
@@ -49,12 +50,12 @@ func (r *Recipe) checkInput() error {
 	switch r.Color {
 	case RGB, BGR, Gray:
 	default:
-		return fmt.Errorf("input.color is %s; it must be RGB, BGR or GRAY", quote(string(r.Color)))
+		return fmt.Errorf("input.color is %s; it must be RGB, BGR or GRAY", wording.Quote(string(r.Color)))
 	}
 	switch r.Layout {
 	case NCHW, NHWC:
 	default:
-		return fmt.Errorf("input.layout is %s; it must be NCHW or NHWC", quote(string(r.Layout)))
+		return fmt.Errorf("input.layout is %s; it must be NCHW or NHWC", wording.Quote(string(r.Layout)))
 	}
 	switch r.Type {
 	case tensor.Float32, tensor.Float16, tensor.BFloat16, tensor.Float64,
@@ -95,12 +96,12 @@ func (r *Recipe) checkResize() error {
 		return nil
 	case ShortSide, Exact, Letterbox:
 	default:
-		return fmt.Errorf("preprocess.resize.mode is %s; it must be short-side, exact or letterbox", quote(string(z.Mode)))
+		return fmt.Errorf("preprocess.resize.mode is %s; it must be short-side, exact or letterbox", wording.Quote(string(z.Mode)))
 	}
 	switch z.Filter {
 	case Nearest, Bilinear, Bicubic, Lanczos:
 	default:
-		return fmt.Errorf("preprocess.resize.filter is %s; it must be nearest, bilinear, bicubic or lanczos", quote(string(z.Filter)))
+		return fmt.Errorf("preprocess.resize.filter is %s; it must be nearest, bilinear, bicubic or lanczos", wording.Quote(string(z.Filter)))
 	}
 	w, h := z.Width, z.Height
 	if z.Mode == ShortSide {
@@ -160,12 +161,4 @@ func (r *Recipe) checkFraction(w, h int) error {
 			r.Crop.Fraction, w, h, cw, ch, r.Width, r.Height)
 	}
 	return nil
-}
-
-// quote shows a stranger's word, cut to a bearable length.
-func quote(s string) string {
-	if len(s) > 40 {
-		s = s[:40] + "…"
-	}
-	return fmt.Sprintf("%q", s)
 }

@@ -116,29 +116,28 @@ func (h *tiffHeader) checkSamples(fields map[int]field) error {
 	if h.bits < 1 || h.bits > 32 && h.format != 3 || h.format == 3 && !floats {
 		return unsupported("this TIFF has %d bits a sample (format %d), which is not read here", h.bits, h.format)
 	}
-	needed := 1
+	needed := h.needed()
 	switch h.photometric {
-	case tiffWhiteIsZero, tiffBlackIsZero:
+	case tiffWhiteIsZero, tiffBlackIsZero, tiffRGB, tiffYCbCr, tiffCMYK:
 	case tiffPalette:
+		if h.format == 2 {
+			return unsupported("this TIFF's palette is looked up by signed numbers, which is not read here")
+		}
 		if h.bits > 8 || h.colors.count < 3<<h.bits || !h.file.held(h.colors, 3<<h.bits) {
 			return damaged("the TIFF's palette is missing or too short for %d bits", h.bits)
 		}
-	case tiffRGB, tiffYCbCr:
-		needed = 3
-	case tiffCMYK:
-		needed = 4
 	default:
 		return unsupported("this TIFF's colors are of a kind that is not read here (photometric interpretation %d)", h.photometric)
 	}
 	if h.samples < needed {
 		return damaged("the TIFF has %d samples a pixel, but its colors need %d", h.samples, needed)
 	}
-	if extra, ok := fields[tagExtra]; ok && h.samples > needed && needed != 4 && h.photometric != tiffPalette {
+	if extra, ok := fields[tagExtra]; ok && h.samples > needed && h.photometric != tiffCMYK {
 		if kind := h.file.value(extra, 0); kind == 1 || kind == 2 {
 			h.alpha = int(kind)
 		}
 	}
-	if h.planar && h.samples > 1 && (h.samples == 2 || h.photometric == tiffYCbCr || needed == 1 && h.channels() != 1) {
+	if h.planar && h.samples > 1 && (h.photometric == tiffYCbCr || needed == 1 && h.alpha != 0) {
 		return unsupported("this TIFF stores its %d samples apart, which is not read here for such colors", h.samples)
 	}
 	if h.samples == 1 {
@@ -241,6 +240,17 @@ func (h *tiffHeader) readChunks(fields map[int]field, w, ht int) error {
 		return damaged("the TIFF does not say where its picture data is")
 	}
 	return nil
+}
+
+// needed are the samples that make a color.
+func (h *tiffHeader) needed() int {
+	switch h.photometric {
+	case tiffRGB, tiffYCbCr:
+		return 3
+	case tiffCMYK:
+		return 4
+	}
+	return 1
 }
 
 // channels are those of the Image.

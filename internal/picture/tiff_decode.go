@@ -22,7 +22,7 @@ func (h *tiffHeader) decode(j *job) error {
 	}
 	p := newTIFFPainter(h, j)
 	planes := 1
-	if h.planar {
+	if h.planar && h.needed() > 1 { // of greys and indices the first plane is all
 		planes = min(h.samples, j.img.Channels)
 	}
 	n := h.chunks.across * h.chunks.down
@@ -34,12 +34,16 @@ func (h *tiffHeader) decode(j *job) error {
 		}
 	}
 	if h.planar && h.photometric == tiffCMYK {
-		for i := range j.img.Pix {
-			j.img.Pix[i] = 255 - j.img.Pix[i]
-		}
+		invert(j.img.Pix)
 		invertedCMYK(j.img)
 	}
 	return nil
+}
+
+func invert(samples []byte) {
+	for i, v := range samples {
+		samples[i] = 255 - v
+	}
 }
 
 // piece is the stored bytes of a chunk, cut to what the file has. Without byte

@@ -24,7 +24,11 @@ func (h *tiffHeader) decodePieces(j *job) error {
 		}
 		for line := range min(piece.Height, h.chunks.h, j.img.Height-y) {
 			w := min(piece.Width, h.chunks.w, j.img.Width-x)
-			copy(j.img.row(y + line)[x*j.img.Channels:], piece.row(line)[:w*piece.Channels])
+			row := j.img.row(y + line)[x*j.img.Channels:][:w*piece.Channels]
+			copy(row, piece.row(line))
+			if h.photometric == tiffWhiteIsZero {
+				invert(row)
+			}
 		}
 	}
 	return nil

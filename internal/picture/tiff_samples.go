@@ -144,11 +144,15 @@ func newTIFFPainter(h *tiffHeader, j *job) *tiffPainter {
 	return p
 }
 
-// paint writes w pixels from column x on; of a plane, one channel of them.
+// paint writes w pixels from column x on; of a color's plane, one channel of them.
 func (p *tiffPainter) paint(y, x, w, plane int, samples []byte) {
 	channels := p.img.Channels
 	dst := p.img.row(y)[x*channels:]
-	if p.h.planar {
+	n := p.h.samples
+	switch {
+	case p.h.planar && p.h.needed() == 1:
+		n = 1
+	case p.h.planar:
 		for i := range w {
 			dst[i*channels+plane] = samples[i]
 		}
@@ -157,7 +161,6 @@ func (p *tiffPainter) paint(y, x, w, plane int, samples []byte) {
 		}
 		return
 	}
-	n := p.h.samples
 	for i := range w {
 		p.pixel(dst[i*channels:][:channels], samples[i*n:][:n])
 	}
@@ -185,6 +188,9 @@ func (p *tiffPainter) pixel(o, s []byte) {
 		}
 	case tiffPalette:
 		copy(o, p.palette[s[0]][:])
+		if len(o) == 4 { // an index is not stretched to 8 bits, and so the alpha beside it was not
+			o[3] = byte(int(s[1]) * 255 / (1<<p.h.bits - 1))
+		}
 	case tiffCMYK:
 		k := 255 - s[3]
 		o[0], o[1], o[2] = inked(255-s[0], k), inked(255-s[1], k), inked(255-s[2], k)

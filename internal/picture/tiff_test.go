@@ -260,6 +260,7 @@ func TestTIFFSamples(t *testing.T) {
 		"RGBA multiplied":  {newTIFF(1, 1).set(tagPhotometric, 2).set(tagSamples, 4).set(tagExtra, 1), []byte{10, 20, 30, 128}, []color.NRGBA{{20, 40, 60, 128}}},
 		"grey and alpha":   {newTIFF(1, 1).set(tagSamples, 2).set(tagExtra, 2), []byte{77, 9}, []color.NRGBA{{77, 77, 77, 9}}},
 		"palette":          {newTIFF(2, 1).set(tagBits, 4).set(tagPhotometric, 3).set(tagColors, palette...), []byte{0x30}, []color.NRGBA{{0x12, 0x34, 0x56, 255}, {0, 0, 0, 255}}},
+		"palette, alpha":   {newTIFF(2, 1).set(tagBits, 4).set(tagPhotometric, 3).set(tagColors, palette...).set(tagSamples, 2).set(tagExtra, 2), []byte{0x3f, 0x35}, []color.NRGBA{{0x12, 0x34, 0x56, 255}, {0x12, 0x34, 0x56, 85}}},
 		"CMYK":             {newTIFF(2, 1).set(tagPhotometric, 5).set(tagSamples, 4), []byte{0, 255, 255, 0, 0, 0, 0, 255}, []color.NRGBA{{255, 0, 0, 255}, {0, 0, 0, 255}}},
 		"YCbCr 1:1":        {newTIFF(1, 1).set(tagPhotometric, 6).set(tagSamples, 3).set(tagSubsampling, 1, 1), []byte{76, 85, 255}, []color.NRGBA{{254, 0, 0, 255}}},
 		"bits last first":  {newTIFF(2, 1).set(tagBits, 1).set(tagFillOrder, 2), []byte{0x01}, []color.NRGBA{gray(255), gray(0)}},
@@ -268,9 +269,7 @@ func TestTIFFSamples(t *testing.T) {
 		"float predictor":  {newTIFF(2, 1).set(tagBits, 32).set(tagFormat, 3).set(tagPredictor, 3).set(tagCompression, 8), deflated([]byte{0x3f, 0, 0xc1, 0, 0, 0, 0, 0}), []color.NRGBA{gray(128), gray(128)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if name == "palette" {
-				c.f.types[tagColors] = typeShort
-			}
+			c.f.types[tagColors] = typeShort
 			c.f.chunks = [][]byte{c.data}
 			img := mustDecode(t, newDecoder(t, "go"), c.f.encode(), 1)
 			for x, want := range c.want {
@@ -294,6 +293,39 @@ func TestTIFFPlanes(t *testing.T) {
 	img := mustDecode(t, d, cmyk.encode(), 1)
 	if img.at(0, 0) != (color.NRGBA{255, 0, 0, 255}) || img.at(1, 0) != (color.NRGBA{0, 255, 255, 255}) {
 		t.Errorf("CMYK in planes: got %v and %v, want red and cyan", img.at(0, 0), img.at(1, 0))
+	}
+}
+
+// Of greys and palette indices only the first plane is looked at, and it is
+// turned into colors as if there were no other.
+func TestTIFFPlanesOfOneSample(t *testing.T) {
+	palette := make([]uint64, 3<<8)
+	palette[7], palette[256+7], palette[512+7] = 0x1100, 0x2200, 0x3300
+	for name, c := range map[string]struct {
+		photometric uint64
+		want        color.NRGBA // of the sample 7
+	}{
+		"white is zero": {0, color.NRGBA{248, 248, 248, 255}},
+		"black is zero": {1, color.NRGBA{7, 7, 7, 255}},
+		"palette":       {3, color.NRGBA{0x11, 0x22, 0x33, 255}},
+	} {
+		for samples := 1; samples <= 4; samples++ {
+			f := newTIFF(2, 4).set(tagPhotometric, c.photometric).set(tagSamples, uint64(samples)).set(tagPlanar, 2).set(tagRows, 2)
+			f.types[tagColors] = typeShort
+			if c.photometric == 3 {
+				f.set(tagColors, palette...)
+			}
+			for range samples { // two strips a plane, unlike those of the other planes
+				n := byte(len(f.chunks))
+				f.chunks = append(f.chunks, []byte{n, n, n, 7 + n}, []byte{7 + n, n, n, 7 + n})
+			}
+			img := mustDecode(t, newDecoder(t, "go"), f.encode(), 1)
+			for _, at := range [][2]int{{1, 1}, {0, 2}, {1, 3}} {
+				if got := img.at(at[0], at[1]); got != c.want {
+					t.Errorf("%s, %d planes: pixel %v is %v, want %v", name, samples, at, got, c.want)
+				}
+			}
+		}
 	}
 }
 
@@ -322,6 +354,11 @@ func TestTIFFWithJPEG(t *testing.T) {
 		stored.chunks = [][]byte{flatJPEG{w: 24, h: 16, sampling: []byte{0x11, 0x11, 0x11}, level: []int{72, -78, -28}}.encode()}
 		if got := mustDecode(t, d, stored.encode(), 1).at(3, 3); far(got.R, 200) > 2 || far(got.G, 50) > 2 || far(got.B, 100) > 2 {
 			t.Errorf("%s: JPEG that the TIFF calls RGB is %v, want 200, 50, 100", d.Name(), got)
+		}
+		negative := newTIFF(24, 16).set(tagPhotometric, 0).set(tagCompression, 7)
+		negative.chunks = [][]byte{flatJPEG{w: 24, h: 16, sampling: []byte{0x11}, level: []int{72}}.encode()}
+		if got := mustDecode(t, d, negative.encode(), 1).at(3, 3); far(got.R, 55) > 2 {
+			t.Errorf("%s: 200 in a JPEG whose TIFF says that white is zero is %v, want 55", d.Name(), got)
 		}
 		small := newTIFF(32, 32).set(tagPhotometric, 6).set(tagSamples, 3).set(tagCompression, 7)
 		small.chunks = [][]byte{encodeJPEG(t, scene(16, 16))}
@@ -373,7 +410,8 @@ func TestTIFFRefusals(t *testing.T) {
 		"subsampled":             {good().set(tagPhotometric, 6).set(tagSamples, 3).set(tagSubsampling, 2, 2).encode(), problem.NotAPicture, "subsampled"},
 		"grey and alpha apart":   {good().set(tagSamples, 3).set(tagExtra, 2).set(tagPlanar, 2).encode(), problem.NotAPicture, "apart"},
 		"grey and alpha as JPEG": {good().set(tagSamples, 3).set(tagExtra, 2).set(tagCompression, 7).encode(), problem.NotAPicture, "JPEG data"},
-		"planes of 2":            {good().set(tagSamples, 2).set(tagPlanar, 2).encode(), problem.NotAPicture, "apart"},
+		"YCbCr apart":            {good().set(tagPhotometric, 6).set(tagSamples, 3).set(tagPlanar, 2).encode(), problem.NotAPicture, "apart"},
+		"signed indices":         {good().set(tagPhotometric, 3).set(tagFormat, 2).encode(), problem.NotAPicture, "signed numbers"},
 		"tiles of 0": {func() []byte {
 			f := good().set(tagTileWidth, 0).set(tagTileHeight, 16)
 			f.tiled = true

@@ -101,8 +101,8 @@ func (r *Registry) Remove(ref string) (fleet.Version, error) {
 
 // Alias points NAME@alias to the version that ref means.
 func (r *Registry) Alias(ref, alias string) (fleet.Version, error) {
-	if !aliasForm.MatchString(alias) {
-		return fleet.Version{}, problem.InvalidRequest.New("%q is no alias: write lower-case letters, digits, '.', '_' and '-', at most 64, and begin with a letter or digit", quoted(alias))
+	if err := checkAlias(alias); err != nil {
+		return fleet.Version{}, err
 	}
 	return r.pointed(func(s *state) (*modelRecord, string, string, error) {
 		m, v, err := s.resolve(ref)

@@ -3,11 +3,13 @@ package registry
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -18,6 +20,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/units"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Fetcher downloads a package or model by https. The zero value has the bounds
@@ -76,19 +79,19 @@ func checkSource(source, digest string) (*url.URL, error) {
 	u, err := url.Parse(source)
 	switch {
 	case err != nil || u.Host == "":
-		return nil, problem.InvalidRequest.New("%q is no address: write https://HOST/PATH", quoted(source))
+		return nil, problem.InvalidRequest.New("%s is no address: write https://HOST/PATH", wording.Quote(source))
 	case u.Scheme != "https":
-		return nil, problem.InvalidRequest.New("models are fetched by https only, and %q is %s: a model that somebody changed on its way would run here", quoted(u.Redacted()), u.Scheme)
+		return nil, problem.InvalidRequest.New("models are fetched by https only, and %s is %s: a model that somebody changed on its way would run here", wording.Quote(u.Redacted()), u.Scheme)
 	case digest == "":
 		return nil, problem.InvalidRequest.New("a model from an address needs --sha256, so that what arrives is what you meant (sha256sum FILE prints it)")
 	case !isDigest(digestPrefix + strings.ToLower(digest)):
-		return nil, problem.InvalidRequest.New("--sha256 %q is no sha256: 64 hexadecimal digits are", quoted(digest))
+		return nil, problem.InvalidRequest.New("--sha256 %s is no sha256: 64 hexadecimal digits are", wording.Quote(digest))
 	}
 	return u, nil
 }
 
 // host names a source in a sentence; the rest of an address may hold a secret.
-func host(u *url.URL) string { return quoted(u.Host) }
+func host(u *url.URL) string { return wording.Cut(u.Host) }
 
 // transfer is one download, over as many connections as it takes.
 type transfer struct {
@@ -98,7 +101,7 @@ type transfer struct {
 	sum  hash.Hash
 	done int64
 	size int64  // -1 until the server says it
-	tag  string // strong ETag of what the bytes so far are from
+	tag  string // names what the bytes so far are from: a strong ETag, else the date of the last change
 }
 
 func (f Fetcher) transfer(file *os.File, u *url.URL) *transfer {
@@ -165,11 +168,24 @@ func (t *transfer) run(ctx context.Context) error {
 	}
 }
 
+// lasting makes failures final that another connection would meet again.
+func (t *transfer) lasting(err error) error {
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	name, ok := errors.AsType[*net.DNSError](err)
+	if untrusted || ok && name.IsNotFound {
+		return problem.ModelInvalid.New("%s cannot be reached: %s", host(t.url), transferReason(err)).Because(err)
+	}
+	return err
+}
+
 func transferReason(err error) string {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return "the connection broke off"
+	}
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err // without the address
 	}
-	return quoted(err.Error())
+	return wording.Cut(err.Error())
 }
 
 // connect makes one request for what is missing and writes what arrives.
@@ -201,7 +217,7 @@ func (t *transfer) exchange(ctx context.Context, watch *time.Timer) error {
 	}
 	a, err := t.Client.Do(q)
 	if err != nil {
-		return err
+		return t.lasting(err)
 	}
 	defer a.Body.Close()
 	if err := t.begin(a); err != nil {
@@ -224,15 +240,24 @@ func (t *transfer) begin(a *http.Response) error {
 	case a.StatusCode == http.StatusRequestedRangeNotSatisfiable, a.StatusCode == http.StatusPartialContent:
 		return errors.Join(errors.New("the server lost track of the file"), t.restart())
 	case a.StatusCode >= 500, a.StatusCode == http.StatusTooManyRequests, a.StatusCode == http.StatusRequestTimeout:
-		return fmt.Errorf("the server answered %s", quoted(a.Status))
+		return fmt.Errorf("the server answered %s", wording.Cut(a.Status))
 	default:
-		return problem.ModelInvalid.New("%s answered %s for the model's address", host(t.url), quoted(a.Status))
+		return problem.ModelInvalid.New("%s answered %s for the model's address", host(t.url), wording.Cut(a.Status))
 	}
-	t.tag = a.Header.Get("ETag")
-	if strings.HasPrefix(t.tag, "W/") {
-		t.tag = "" // a weak tag does not promise the same bytes
+	if tag := validator(a.Header); tag != "" || t.done == 0 {
+		t.tag = tag
 	}
 	return nil
+}
+
+// validator is what If-Range takes (RFC 9110, section 13.1.5). Many file servers
+// and caches have no strong ETag; a date may be of two files of one second, but
+// joined wrongly they would not pass the digest.
+func validator(h http.Header) string {
+	if tag := h.Get("ETag"); tag != "" && !strings.HasPrefix(tag, "W/") {
+		return tag // a weak one does not promise the same bytes
+	}
+	return h.Get("Last-Modified")
 }
 
 // rangeStart is where a partial answer begins; -1 where it does not say.

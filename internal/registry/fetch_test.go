@@ -25,6 +25,8 @@ type site struct {
 	body []byte
 	etag string
 
+	changed time.Time // sent as Last-Modified, unless zero
+
 	mu       sync.Mutex
 	requests []string                                            // guarded by mu; method, path and range
 	first    []func(w http.ResponseWriter, r *http.Request) bool // guarded by mu; each answers one request, or passes it on
@@ -58,7 +60,7 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 	if s.etag != "" {
 		w.Header().Set("ETag", s.etag)
 	}
-	http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(s.body)))
+	http.ServeContent(w, r, "", s.changed, strings.NewReader(string(s.body)))
 }
 
 // breaks sends the first n bytes of what is asked for and hangs up.
@@ -66,6 +68,9 @@ func (s *site) breaks(n int) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		at, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(r.Header.Get("Range"), "bytes="), "-"))
 		w.Header().Set("ETag", s.etag)
+		if !s.changed.IsZero() {
+			w.Header().Set("Last-Modified", s.changed.UTC().Format(http.TimeFormat))
+		}
 		w.Header().Set("Content-Length", strconv.Itoa(len(s.body)-at))
 		if at > 0 {
 			w.Header().Set("Content-Range", "bytes "+strconv.Itoa(at)+"-")
@@ -82,7 +87,7 @@ func answers(status int) func(http.ResponseWriter, *http.Request) bool {
 }
 
 func (s *site) fetcher() Fetcher {
-	return Fetcher{Client: s.Client(), Pause: time.Millisecond, Stall: 10 * time.Second}
+	return Fetcher{Client: s.Client(), Pause: time.Millisecond, Stall: time.Minute}
 }
 
 func (s *site) digest() string {
@@ -149,6 +154,35 @@ func TestAFileThatChangedMeanwhileBeginsAnew(t *testing.T) {
 	}
 	if text, _ := os.ReadFile(path); string(text) != story {
 		t.Errorf("got %q: halves of two files were joined", text)
+	}
+}
+
+// nginx behind a compressing cache gives a weak tag, and many a file server none.
+func TestADateJoinsWhereThereIsNoStrongTag(t *testing.T) {
+	t.Parallel()
+	for _, etag := range []string{"", `W/"weak"`} {
+		s := newSite(t, story)
+		s.etag, s.changed = etag, time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+		s.first = append(s.first, s.breaks(10), s.breaks(20))
+		if _, err := s.fetcher().Fetch(t.Context(), s.URL+"/m", s.digest(), t.TempDir()); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := strings.Join(s.seen(), ","), "/m ,/m bytes=10-,/m bytes=30-"; got != want {
+			t.Errorf("with the tag %q the requests were %s, want %s: a large model would never arrive over a bad line", etag, got, want)
+		}
+	}
+}
+
+func TestWhatAnotherConnectionWouldMeetAgainIsSaidAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, story)
+	f := s.fetcher()
+	f.Client, f.Pause = nil, time.Hour // the system's roots do not know the site's certificate
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	_, err := f.Fetch(ctx, s.URL+"/m", s.digest(), t.TempDir())
+	if !errors.Is(err, problem.ModelInvalid) || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("an untrusted certificate: %v, want a refusal that names it, at once", err)
 	}
 }
 
@@ -307,7 +341,7 @@ func TestAStalledServerIsLeft(t *testing.T) {
 		return true
 	})
 	f := s.fetcher()
-	f.Stall = 50 * time.Millisecond
+	f.Stall = time.Second
 	if _, err := f.Fetch(t.Context(), s.URL+"/m", s.digest(), t.TempDir()); err != nil {
 		t.Errorf("Fetch = %v; want another connection to bring what the stalled one did not", err)
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // The data directory:
@@ -61,8 +63,8 @@ func checkFormat(dir string) error {
 		return unusable(dir, err)
 	}
 	if string(text) != formatText {
-		return fmt.Errorf("the data directory %s has the format %q, and this program knows %q: use the release that wrote it, or another directory",
-			dir, strings.TrimSpace(quoted(string(text))), strings.TrimSpace(formatText))
+		return fmt.Errorf("the data directory %s has the format %s, and this program knows %q: use the release that wrote it, or another directory",
+			dir, wording.Quote(strings.TrimSpace(string(text))), strings.TrimSpace(formatText))
 	}
 	return nil
 }
@@ -80,7 +82,7 @@ func refuseForeign(dir string) error {
 		case strings.HasPrefix(name, ".new-"): // another process is making FORMAT
 		case name == formatFile:
 		default:
-			return fmt.Errorf("%s is not empty and no data directory of goshawk (it holds %q, and no file FORMAT): choose an empty or a new one", dir, quoted(name))
+			return fmt.Errorf("%s is not empty and no data directory of goshawk (it holds %s, and no file FORMAT): choose an empty or a new one", dir, wording.Quote(name))
 		}
 	}
 	return nil
@@ -92,7 +94,7 @@ func unusable(dir string, err error) error {
 	if no, ok := errors.AsType[syscall.Errno](err); ok {
 		err = no
 	}
-	return fmt.Errorf("cannot use the data directory %q: %w (choose another with --data)", quoted(dir), err)
+	return fmt.Errorf("cannot use the data directory %q: %w (choose another with --data)", dir, err)
 }
 
 func packagePath(dir, digest string) string {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 const (
@@ -16,6 +17,20 @@ const (
 )
 
 var aliasForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+
+func checkAlias(alias string) error {
+	if !aliasForm.MatchString(alias) {
+		return problem.InvalidRequest.New("%s is no alias: write lower-case letters, digits, '.', '_' and '-', at most 64, and begin with a letter or digit", wording.Quote(alias))
+	}
+	return nil
+}
+
+// isVersion says whether a reference is NAME@sha256:HEX with all its digits: it
+// means the same version whenever it is looked at.
+func isVersion(ref string) bool {
+	_, rest, _ := strings.Cut(ref, "@")
+	return isDigest(rest)
+}
 
 func isDigest(s string) bool {
 	digits, ok := strings.CutPrefix(s, digestPrefix)
@@ -29,21 +44,12 @@ func isDigest(s string) bool {
 // short is a digest as people write it.
 func short(digest string) string { return digest[:min(len(digest), len(digestPrefix)+fewestDigits)] }
 
-// quoted cuts a client's text to a bearable length.
-func quoted(s string) string {
-	const limit = 120
-	if len(s) > limit {
-		s = strings.ToValidUTF8(s[:limit], "") + "…"
-	}
-	return s
-}
-
 // resolve finds what NAME, NAME@ALIAS or NAME@sha256:HEX means.
 func (s *state) resolve(ref string) (*modelRecord, *versionRecord, error) {
 	name, rest, qualified := strings.Cut(ref, "@")
 	m := s.model(name)
 	if m == nil || len(m.Versions) == 0 {
-		return nil, nil, problem.ModelNotFound.New("there is no model %q", quoted(name))
+		return nil, nil, problem.ModelNotFound.New("there is no model %s", wording.Quote(name))
 	}
 	if !qualified {
 		rest = fleet.DefaultAlias
@@ -57,14 +63,14 @@ func (s *state) resolve(ref string) (*modelRecord, *versionRecord, error) {
 	case a == nil && !qualified:
 		return nil, nil, problem.ModelNotFound.New("the model %q has no default version; name one as %s@sha256:…", name, name)
 	case a == nil:
-		return nil, nil, problem.ModelNotFound.New("the model %q has no alias %q", name, quoted(rest))
+		return nil, nil, problem.ModelNotFound.New("the model %q has no alias %s", name, wording.Quote(rest))
 	}
 	return m, m.version(a.Digest), nil
 }
 
 func (m *modelRecord) byDigits(digits string) (*versionRecord, error) {
 	if len(digits) < fewestDigits {
-		return nil, problem.ModelNotFound.New("the version %q of the model %q is too short: write at least %d digits of it", quoted(digits), m.Name, fewestDigits)
+		return nil, problem.ModelNotFound.New("the version %s of the model %q is too short: write at least %d digits of it", wording.Quote(digits), m.Name, fewestDigits)
 	}
 	var found *versionRecord
 	for i := range m.Versions {
@@ -72,12 +78,12 @@ func (m *modelRecord) byDigits(digits string) (*versionRecord, error) {
 			continue
 		}
 		if found != nil {
-			return nil, problem.ModelNotFound.New("the version %q of the model %q is ambiguous: more than one begins so", quoted(digits), m.Name)
+			return nil, problem.ModelNotFound.New("the version %s of the model %q is ambiguous: more than one begins so", wording.Quote(digits), m.Name)
 		}
 		found = &m.Versions[i]
 	}
 	if found == nil {
-		return nil, problem.ModelNotFound.New("the model %q has no version %q", m.Name, quoted(digits))
+		return nil, problem.ModelNotFound.New("the model %q has no version %s", m.Name, wording.Quote(digits))
 	}
 	return found, nil
 }

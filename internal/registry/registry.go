@@ -17,6 +17,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Options of a Registry.
@@ -228,7 +229,7 @@ func (r *Registry) files(digest string) (fs.FS, error) {
 	}
 	dir, ok := r.Directory(digest)
 	if !ok {
-		return nil, problem.ModelNotFound.New("the package %s is not here", quoted(digest))
+		return nil, problem.ModelNotFound.New("the package %s is not here", wording.Cut(digest))
 	}
 	return os.DirFS(dir), nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Client changes a data directory, whether a server holds it or not: then the
@@ -63,7 +64,7 @@ func (c *Client) AddSource(ctx context.Context, q AddRequest, say func(doing str
 			return nil, err
 		}
 	} else if q.SHA256 != "" {
-		return nil, problem.InvalidRequest.New("--sha256 belongs to an https:// address; %q is a path", quoted(q.Source))
+		return nil, problem.InvalidRequest.New("--sha256 belongs to an https:// address; %s is a path", wording.Quote(q.Source))
 	}
 	say("reading")
 	p, err := model.Import(ctx, source, st.path(bundleDir, packageInDir), q.Import)
@@ -104,29 +105,63 @@ func (c *Client) full(err error) error {
 	return storage(c.Dir, err)
 }
 
-// Remove takes a version out, as Registry.Remove does.
+// Remove takes a version out, as Registry.Remove does: the one that ref means now.
 func (c *Client) Remove(ctx context.Context, ref string) (fleet.Version, error) {
-	return c.small(ctx, request{Do: "remove", Ref: ref})
-}
-
-// Alias points an alias of ref's name to the version that ref means.
-func (c *Client) Alias(ctx context.Context, ref, alias string) (fleet.Version, error) {
-	return c.small(ctx, request{Do: "alias", Ref: ref, Alias: alias})
-}
-
-// Rollback points an alias to what it pointed to before. Which version that is
-// is settled here: a server that dies before it has answered makes the change
-// again, and "the one before" would then be the one that was left.
-func (c *Client) Rollback(ctx context.Context, name, alias string) (fleet.Version, error) {
-	list, err := c.List()
+	digest, err := c.settle(meant(ref))
 	if err != nil {
 		return fleet.Version{}, err
 	}
-	m, digest, err := list.now.Load().before(name, alias)
-	if err = errors.Join(err, list.Close()); err != nil {
+	return c.small(ctx, request{Do: "remove", Ref: digest})
+}
+
+// Alias points an alias of ref's name to the version that ref means now.
+func (c *Client) Alias(ctx context.Context, ref, alias string) (fleet.Version, error) {
+	if err := checkAlias(alias); err != nil {
 		return fleet.Version{}, err
 	}
-	return c.Alias(ctx, m.Name+"@"+digest, alias)
+	return c.point(ctx, alias, meant(ref))
+}
+
+// Rollback points an alias to what it pointed to before.
+func (c *Client) Rollback(ctx context.Context, name, alias string) (fleet.Version, error) {
+	return c.point(ctx, alias, func(s *state) (*modelRecord, string, error) { return s.before(name, alias) })
+}
+
+func (c *Client) point(ctx context.Context, alias string, to choice) (fleet.Version, error) {
+	digest, err := c.settle(to)
+	if err != nil {
+		return fleet.Version{}, err
+	}
+	return c.small(ctx, request{Do: "alias", Ref: digest, Alias: alias})
+}
+
+// A choice picks one version.
+type choice func(*state) (m *modelRecord, digest string, err error)
+
+func meant(ref string) choice {
+	return func(s *state) (*modelRecord, string, error) {
+		m, v, err := s.resolve(ref)
+		if err != nil {
+			return nil, "", err
+		}
+		return m, v.Digest, nil
+	}
+}
+
+// settle makes NAME@sha256:HEX of a choice, before anybody is asked to act on it.
+// Until a server takes the change up the same name may mean another version, and
+// a server that dies before it has answered makes the change again: "the one
+// before" would then be the one that was left.
+func (c *Client) settle(pick choice) (ref string, err error) {
+	list, err := c.List()
+	if err != nil {
+		return "", err
+	}
+	m, digest, err := pick(list.now.Load())
+	if err = errors.Join(err, list.Close()); err != nil {
+		return "", err
+	}
+	return m.Name + "@" + digest, nil
 }
 
 // List reads what there is, beside whoever holds the directory.

@@ -14,6 +14,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Beside a running server a change goes through the spool. A request is a folder
@@ -34,8 +35,8 @@ const (
 
 // request is one change that another process wants.
 type request struct {
-	Do      string `json:"do"` // add, remove, alias; each can be made twice and is then made once
-	Ref     string `json:"ref,omitempty"`
+	Do      string `json:"do"`            // add, remove, alias; each can be made twice and is then made once
+	Ref     string `json:"ref,omitempty"` // NAME@sha256:HEX
 	Alias   string `json:"alias,omitempty"`
 	NoAlias bool   `json:"no_alias,omitempty"`
 }
@@ -144,6 +145,9 @@ func (r *Registry) obey(ctx context.Context, work string) (fleet.Version, error)
 	if err := json.Unmarshal(data, &q); err != nil {
 		return fleet.Version{}, problem.InvalidRequest.New("the request in the spool cannot be read: %v", err)
 	}
+	if q.Do != "add" && q.Ref != "" && !isVersion(q.Ref) {
+		return fleet.Version{}, problem.InvalidRequest.New("the request in the spool names %s, which may mean another version now than when it was written; ask again with a program of this release", wording.Quote(q.Ref))
+	}
 	return r.do(ctx, q, filepath.Join(work, packageInDir))
 }
 
@@ -165,7 +169,7 @@ func (r *Registry) do(ctx context.Context, q request, packageDir string) (fleet.
 		}
 		return v, err
 	}
-	return fleet.Version{}, problem.InvalidRequest.New("the server knows no change %q: it is of another release than this program", quoted(q.Do))
+	return fleet.Version{}, problem.InvalidRequest.New("the server knows no change %s: it is of another release than this program", wording.Quote(q.Do))
 }
 
 // submit hands a change to whoever holds the data directory and waits for the

@@ -95,7 +95,8 @@ func TestARefusedModelNeverReachesTheServer(t *testing.T) {
 func TestNobodyTakesTheChangeUp(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	open(t, dir) // holds the lock and never looks at the spool
+	r := open(t, dir) // holds the lock and never looks at the spool
+	add(t, r, pack("cats", "one"), AddOptions{})
 	c := &Client{Dir: dir, Wait: 50 * time.Millisecond}
 	_, err := c.Remove(t.Context(), "cats")
 	if _, ok := errors.AsType[*LockedError](err); !ok || !strings.Contains(err.Error(), "did not take the change up within 50ms") {
@@ -111,7 +112,7 @@ func TestACommandWaitsForAnotherCommand(t *testing.T) {
 	dir := t.TempDir()
 	first := open(t, dir)
 	add(t, first, pack("cats", "one"), AddOptions{})
-	c := &Client{Dir: dir, Wait: 50 * time.Millisecond}
+	c := &Client{Dir: dir, Wait: 5 * time.Second} // all of it is waited, and the other has to be done by then
 	done := make(chan error, 1)
 	go func() {
 		settled(t, func() bool { left, _ := os.ReadDir(filepath.Join(dir, spoolDir)); return len(left) == 1 })
@@ -130,14 +131,15 @@ func TestUnfinishedWorkIsDoneByTheNextServer(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	r := open(t, dir)
-	add(t, r, pack("cats", "one"), AddOptions{})
+	one := add(t, r, pack("cats", "one"), AddOptions{})
 	r.Close()
 	work := filepath.Join(dir, spoolDir, "1"+workSuffix)
 	if err := os.Mkdir(work, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(work, requestFile), `{"do":"alias","ref":"cats","alias":"stable"}`)
-	for id, text := range map[string]string{"2": `{"do":"paint"}`, "3": `no JSON`} {
+	write(t, filepath.Join(work, requestFile), `{"do":"alias","ref":"cats@`+one.Digest+`","alias":"stable"}`)
+	bad := map[string]string{"2": `{"do":"paint"}`, "3": `no JSON`, "4": `{"do":"remove","ref":"cats"}`, "5": `{"do":"alias","ref":"cats@` + one.Digest[:30] + `","alias":"x"}`}
+	for id, text := range bad {
 		bad := filepath.Join(dir, spoolDir, id+newSuffix)
 		if err := os.Mkdir(bad, 0o700); err != nil {
 			t.Fatal(err)
@@ -147,7 +149,7 @@ func TestUnfinishedWorkIsDoneByTheNextServer(t *testing.T) {
 	r = open(t, dir)
 	r.Start(t.Context())
 	settled(t, func() bool { _, err := r.Resolve("cats@stable"); return err == nil })
-	for _, id := range []string{"2", "3"} {
+	for id := range bad {
 		answer := filepath.Join(dir, spoolDir, id+answerSuffix)
 		settled(t, func() bool { text, _ := os.ReadFile(answer); return strings.Contains(string(text), "invalid-request") })
 	}
@@ -192,6 +194,37 @@ func TestARollbackMadeTwiceIsMadeOnce(t *testing.T) {
 	}
 }
 
+// What a name means may change between the asking and the doing. Removed, or
+// pointed to, is what it meant when it was asked.
+func TestAChangeMeansTheVersionThatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	for what, ask := range map[string]func(*Client) (fleet.Version, error){
+		"remove": func(c *Client) (fleet.Version, error) { return c.Remove(t.Context(), "cats") },
+		"alias":  func(c *Client) (fleet.Version, error) { return c.Alias(t.Context(), "cats@default", "stable") },
+	} {
+		dir := t.TempDir()
+		r := open(t, dir) // holds the lock; the test is its loop
+		one := add(t, r, pack("cats", "one"), AddOptions{})
+		var got fleet.Version
+		var err error
+		var asking sync.WaitGroup
+		asking.Go(func() { got, err = ask(&Client{Dir: dir, Wait: 2 * time.Minute}) })
+		settled(t, func() bool {
+			asked, _ := filepath.Glob(filepath.Join(dir, spoolDir, "*"+newSuffix))
+			return len(asked) == 1
+		})
+		two := add(t, r, pack("cats", "two"), AddOptions{})
+		r.serveSpool(t.Context())
+		asking.Wait()
+		if err != nil || got.Digest != one.Digest {
+			t.Errorf("%s = %v, %v; want version one, %s", what, got.Digest, err, one.Digest)
+		}
+		if v, err := r.Resolve("cats"); err != nil || v.Digest != two.Digest {
+			t.Errorf("%s: cats is %v, %v; want the newer version left alone", what, v.Digest, err)
+		}
+	}
+}
+
 func TestARefusalWithoutACauseNamesNone(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
@@ -204,7 +237,7 @@ func TestARefusalWithoutACauseNamesNone(t *testing.T) {
 	if err := os.Mkdir(work, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(work, requestFile), `{"do":"remove","ref":"dogs"}`)
+	write(t, filepath.Join(work, requestFile), `{"do":"remove","ref":"dogs@sha256:`+strings.Repeat("0", 64)+`"}`)
 	r.serveSpool(t.Context())
 	if !strings.Contains(log.String(), `there is no model`) || strings.Contains(log.String(), "cause") {
 		t.Errorf("the log says %s; want the reason and no empty cause", log.String())
@@ -235,10 +268,10 @@ func TestManyCommandsAtATime(t *testing.T) {
 // settled waits until a condition holds.
 func settled(t *testing.T, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		if holds() {
 			return
 		}
 	}
-	t.Error("not within 20 s")
+	t.Error("not within a minute")
 }

@@ -58,21 +58,34 @@ func (c *core) cost(key Key) time.Duration {
 	return unknown
 }
 
-// wait predicts how long a request that arrives now would queue.
+// wait predicts how long a request that arrives now would queue. A lane whose
+// work is over its time by more than the bound may be held for ever (by a model
+// that does not end on some picture) and is not counted on.
 func (c *core) wait(now time.Time) time.Duration {
 	left := c.backlog
 	idle := false
+	var lanes, over time.Duration
 	for _, r := range c.running {
 		if r == nil {
 			idle = true
+			lanes++
 			continue
 		}
-		left += max(0, r.predicted-now.Sub(r.started))
+		ran := now.Sub(r.started)
+		if late := ran - r.predicted; late > c.maxWait {
+			over = max(over, late)
+			continue
+		}
+		lanes++
+		left += max(0, r.predicted-ran)
 	}
-	if idle && c.length == 0 {
+	switch {
+	case idle && c.length == 0:
 		return 0
+	case lanes == 0:
+		return over
 	}
-	return left / time.Duration(c.lanes)
+	return left / lanes
 }
 
 // full says whether a request that arrives now is one too many, and what it

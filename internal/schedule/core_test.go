@@ -74,6 +74,29 @@ func TestUnderOverloadTheOldestMakesRoom(t *testing.T) {
 	}
 }
 
+func TestALaneThatIsHeldIsNotCountedOn(t *testing.T) {
+	c := testCore(2)
+	c.costs[Key{Model: "m"}] = 10 * time.Millisecond
+	for lane := range 2 {
+		c.arrive(&item{key: Key{Model: "m"}}, at(0))
+		c.begin(lane, at(0))
+	}
+	if full, wait := c.full(at(900)); full {
+		t.Errorf("900 ms into runs of 10 ms a request is refused (%v): runs are late now and then", wait)
+	}
+	if full, wait := c.full(at(1100)); !full || wait < time.Second {
+		t.Errorf("both lanes are over their time by more than the bound: full %v, wait %v; want a refusal at once, since nobody knows when they end", full, wait)
+	}
+	c.end(1, at(1100), true)
+	for range 3 {
+		c.arrive(&item{key: Key{Model: "m"}}, at(1100))
+	}
+	c.begin(1, at(1100))
+	if full, wait := c.full(at(1100)); full || wait != 30*time.Millisecond {
+		t.Errorf("one lane is held, the other has 30 ms of work: full %v, wait %v; the held one must not close the other", full, wait)
+	}
+}
+
 func TestCostIsLearnt(t *testing.T) {
 	c := testCore(1)
 	key := Key{Model: "m", Size: 3}

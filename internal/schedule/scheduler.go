@@ -15,7 +15,7 @@ import (
 
 // Options of a Scheduler. Zero values take the defaults in the comments.
 type Options struct {
-	Lanes   int           // GOMAXPROCS: Go reads the cgroup's CPU quota into it
+	Lanes   int           // Cores
 	MaxWait time.Duration // 2s
 	Fair    time.Duration // 250ms
 	Places  int           // 4096
@@ -44,6 +44,7 @@ type ticket struct {
 	wait  time.Duration
 	err   error
 	ready chan struct{} // sent one value by the lane, or by whoever turned the ticket away
+	late  *time.Timer   // runs while the ticket is queued; kept with it
 }
 
 // Work is what a lane does for a request. The lane's number, below Lanes, lets
@@ -57,7 +58,7 @@ var ErrClosed = errors.New("the scheduler is closed")
 func New(o Options) *Scheduler {
 	set := settings{lanes: o.Lanes, maxWait: o.MaxWait, fair: o.Fair, places: o.Places}
 	if set.lanes <= 0 {
-		set.lanes = runtime.GOMAXPROCS(0)
+		set.lanes = Cores()
 	}
 	if set.maxWait <= 0 {
 		set.maxWait = 2 * time.Second
@@ -112,44 +113,71 @@ func (s *Scheduler) Do(ctx context.Context, key Key, work Work) (queued time.Dur
 	}
 	t := tickets.Get().(*ticket)
 	t.ctx, t.work, t.item.key, t.item.owner = ctx, work, key, t
-	if err := s.enter(t); err != nil {
+	began, err := s.enter(t)
+	if err != nil {
 		t.release()
 		return 0, err
 	}
-	select {
-	case <-t.ready:
-	case <-ctx.Done():
-		if !s.withdraw(t) {
-			<-t.ready
-			break
-		}
+	if err := s.await(ctx, t, began); err != nil {
 		t.release()
-		return 0, context.Cause(ctx)
+		return 0, err
 	}
 	queued, err = t.wait, t.err
 	t.release()
 	return queued, err
 }
 
-var tickets = sync.Pool{New: func() any { return &ticket{ready: make(chan struct{}, 1)} }}
+// await returns nil once the ticket is done or turned away, and ctx's cause when
+// it was withdrawn. Lanes turn away who waited too long whenever they end
+// something; the timer is for when none of them does.
+func (s *Scheduler) await(ctx context.Context, t *ticket, began bool) error {
+	var late <-chan time.Time
+	if !began {
+		t.late.Reset(s.core.maxWait)
+		defer t.late.Stop()
+		late = t.late.C
+	}
+	for {
+		select {
+		case <-t.ready:
+			return nil
+		case <-late:
+			late = nil
+			s.expire(t)
+		case <-ctx.Done():
+			if s.withdraw(t) {
+				return context.Cause(ctx)
+			}
+			<-t.ready
+			return nil
+		}
+	}
+}
+
+var tickets = sync.Pool{New: func() any {
+	t := &ticket{ready: make(chan struct{}, 1), late: time.NewTimer(time.Hour)}
+	t.late.Stop()
+	return t
+}}
 
 func (t *ticket) release() {
 	t.ctx, t.work, t.err, t.item = nil, nil, nil, item{}
 	tickets.Put(t)
 }
 
-// enter queues the ticket and wakes a lane when one is idle.
-func (s *Scheduler) enter(t *ticket) error {
+// enter queues the ticket and wakes a lane when one is idle. It says whether
+// the lane has taken this ticket.
+func (s *Scheduler) enter(t *ticket) (began bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return ErrClosed
+		return false, ErrClosed
 	}
 	now := time.Now()
 	for full, wait := s.core.full(now); full; full, wait = s.core.full(now) {
 		old := s.core.ruin(now)
 		if old == nil {
-			return overloaded(wait)
+			return false, overloaded(wait)
 		}
 		s.turnAway(old, now.Sub(old.arrived))
 	}
@@ -161,7 +189,7 @@ func (s *Scheduler) enter(t *ticket) error {
 		next.wait = now.Sub(next.item.arrived)
 		l.work <- next // never blocks: an idle lane's channel is empty
 	}
-	return nil
+	return !t.item.queued, nil
 }
 
 // turnAway ends a queued request without having done it. s.mu is held.
@@ -170,6 +198,15 @@ func (s *Scheduler) turnAway(it *item, waited time.Duration) {
 	it.owner.err = problem.Overloaded.New("after %.1f s in the queue there was still no free core for this; try again later", waited.Seconds()).
 		With("retry_after_seconds", retryAfter(waited))
 	it.owner.ready <- struct{}{}
+}
+
+// expire turns a ticket away that is still queued.
+func (s *Scheduler) expire(t *ticket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t.item.queued {
+		s.turnAway(&t.item, time.Since(t.item.arrived))
+	}
 }
 
 // withdraw takes a ticket out of the queue; false when a lane has it already.

@@ -148,6 +148,23 @@ func TestTheOldestIsTurnedAwayUnderOverload(t *testing.T) {
 	}
 }
 
+func TestNobodyWaitsBehindHeldLanesForLongerThanTheBound(t *testing.T) {
+	s := schedule.New(schedule.Options{Lanes: 2, MaxWait: 20 * time.Millisecond})
+	defer s.Close()
+	release := hold(t, s)
+	defer release()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	// No lane ends anything, so nobody but the ticket itself can notice the time.
+	_, err := s.Do(ctx, schedule.Key{}, func(context.Context, int) error { return nil })
+	if !errors.Is(err, problem.Overloaded) {
+		t.Fatalf("behind lanes that a model holds: %v, want overloaded after the longest wait and not the lanes' end", err)
+	}
+	if n := s.Queued(); n != 0 {
+		t.Errorf("%d are queued after it was turned away", n)
+	}
+}
+
 func TestAPanicEndsTheRequestAndNotTheLane(t *testing.T) {
 	s := schedule.New(schedule.Options{Lanes: 1})
 	defer s.Close()

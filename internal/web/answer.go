@@ -53,7 +53,7 @@ func (s *Site) writeProblem(w http.ResponseWriter, p *problem.Problem) {
 
 // problemExample is the document that a page about a kind shows.
 func problemExample(k *problem.Kind) string {
-	p := k.New("one sentence about what happened this time").With("request_id", "req_06f2m9…")
+	p := k.New("one sentence about what happened this time").With("request_id", "61qbm22bbpnhllei")
 	if k == problem.PictureTooLarge {
 		p = p.With("limit_bytes", 20000000)
 	}

@@ -95,7 +95,11 @@ func TestDocsOfOurOwnSpecification(t *testing.T) {
 		first, _, _ := strings.Cut(strings.ReplaceAll(e.Command, api.Server, "http://127.0.0.1:9999"), "\n")
 		wants(t, page, `id="`+e.Operation+`"`, template.HTMLEscapeString(first))
 	}
-	for _, link := range regexp.MustCompile(`href="#([^"]*)"`).FindAllStringSubmatch(page, -1) {
+	links := regexp.MustCompile(`href="#([^"]*)"`).FindAllStringSubmatch(page, -1)
+	if len(examples) == 0 || len(links) == 0 {
+		t.Fatalf("%d examples and %d links within the page; the reading goes wrong", len(examples), len(links))
+	}
+	for _, link := range links {
 		wants(t, page, `id="`+link[1]+`"`)
 	}
 	wants(t, page, `<a href="/errors/not-a-picture"><code>not-a-picture</code></a>`, "with a header: one row a")

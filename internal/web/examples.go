@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // example is a picture that the page offers to try.
@@ -42,12 +43,12 @@ func (s *Site) example(w http.ResponseWriter, r *http.Request) {
 		}
 		data, err := fs.ReadFile(s.options.Examples, name)
 		if err != nil {
-			s.Problem(w, r, problem.Internal.New("the example %s could not be read", quote(name)).Because(err))
+			s.Problem(w, r, problem.Internal.New("the example %s could not be read", wording.Quote(name)).Because(err))
 			return
 		}
 		w.Header().Set("Cache-Control", "public, max-age=3600")
 		writeFile(w, name, data)
 		return
 	}
-	s.Problem(w, r, problem.NotFound.New("there is no example called %s", quote(name)))
+	s.Problem(w, r, problem.NotFound.New("there is no example called %s", wording.Quote(name)))
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 //go:embed templates
@@ -78,14 +79,5 @@ func (s *Site) errorPage(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	s.Problem(w, r, problem.NotFound.New("there is no kind of problem called %s; /errors lists them", quote(slug)))
-}
-
-// quote makes a stranger's text bearable: printable, in quotes, and short.
-func quote(text string) string {
-	const most = 80
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
-	}
-	return fmt.Sprintf("%q", text)
+	s.Problem(w, r, problem.NotFound.New("there is no kind of problem called %s; /errors lists them", wording.Quote(slug)))
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Options is what the pages need from the rest of the house. The zero value
@@ -75,11 +76,11 @@ func (s *Site) elsewhere(w http.ResponseWriter, r *http.Request) {
 		asGet.Method = http.MethodGet
 		if _, pattern := s.mux.Handler(asGet); pattern != "/" {
 			w.Header().Set("Allow", "GET, HEAD")
-			s.Problem(w, r, problem.MethodNotAllowed.New("%s is not possible at %s; it can only be read", r.Method, quote(r.URL.Path)))
+			s.Problem(w, r, problem.MethodNotAllowed.New("%s is not possible at %s; it can only be read", r.Method, wording.Quote(r.URL.Path)))
 			return
 		}
 	}
-	s.Problem(w, r, problem.NotFound.New("nothing is at %s", quote(r.URL.Path)))
+	s.Problem(w, r, problem.NotFound.New("nothing is at %s", wording.Quote(r.URL.Path)))
 }
 
 // render writes a page whole or not at all: a template that fails halfway must

@@ -12,7 +12,7 @@ const library = "libonnxruntime.so.1.30.0"
 
 // fetch runs fetch-runtime.sh where only the named tools, and programs of the
 // test's own (name to script), are on the PATH.
-func fetch(t *testing.T, dest string, tools string, own map[string]string) (said string, ok bool) {
+func fetch(t *testing.T, dest string, tools string, own map[string]string, environment ...string) (said string, ok bool) {
 	t.Helper()
 	bin := t.TempDir()
 	for _, tool := range strings.Fields(tools) {
@@ -30,7 +30,7 @@ func fetch(t *testing.T, dest string, tools string, own map[string]string) (said
 		}
 	}
 	cmd := exec.Command("/bin/sh", filepath.Join("..", "fetch-runtime.sh"), dest)
-	cmd.Env = []string{"PATH=" + bin, "HOME=" + t.TempDir()}
+	cmd.Env = append([]string{"PATH=" + bin, "HOME=" + t.TempDir()}, environment...)
 	out, err := cmd.CombinedOutput()
 	return string(out), err == nil
 }
@@ -108,5 +108,20 @@ func TestFetchReplacesAWrongLibrary(t *testing.T) {
 	said, ok := fetch(t, dest, tools, nil)
 	if ok || !strings.Contains(said, "is not the pinned one and will be replaced") {
 		t.Fatalf("over a damaged library it said %q (success %v), want that it is to be replaced", said, ok)
+	}
+}
+
+func TestALibraryOfTheUsersOwnWins(t *testing.T) {
+	dest, mine := t.TempDir(), filepath.Join(t.TempDir(), "mine.so")
+	if err := os.WriteFile(mine, []byte("a build of one's own"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if said, ok := fetch(t, dest, tools, nil, "GOSHAWK_ONNXRUNTIME_LIBRARY="+mine); !ok || said != "" {
+		t.Errorf("without pip and npm, but with a library of one's own, it said %q (success %v), want nothing: that is the way out which its refusals name", said, ok)
+	}
+	empty(t, dest)
+	said, ok := fetch(t, dest, tools, nil, "GOSHAWK_ONNXRUNTIME_LIBRARY="+mine+"x")
+	if ok || !strings.Contains(said, "mine.sox, and there is no such file") {
+		t.Errorf("with a wrong path it said %q (success %v), want that nothing is there", said, ok)
 	}
 }

@@ -29,6 +29,7 @@ import (
 
 	"golang.org/x/image/draw"
 
+	"github.com/goshawk-ai/goshawk/test/checkout"
 	"github.com/goshawk-ai/goshawk/test/running"
 )
 
@@ -54,6 +55,9 @@ type answer struct {
 // calibration error (15 bins), all in percent.
 func classify(t *testing.T, s *running.Server, model string, all []example) (top1, top5, ece float64) {
 	t.Helper()
+	if len(all) == 0 {
+		t.Fatal("no pictures; no share of them would be wrong")
+	}
 	var next, first, five atomic.Int64
 	var mu sync.Mutex
 	var bins [15]struct{ n, right, sure float64 }
@@ -124,7 +128,7 @@ func once(base, model string, data []byte) (a answer, busy bool, err error) {
 // cifar10 reads the test archive: NNNNN_label.png.
 func cifar10(t *testing.T) []example {
 	t.Helper()
-	archive, err := zip.OpenReader(running.Shared(t, "data", "cifar10", "test.zip"))
+	archive, err := zip.OpenReader(checkout.Shared(t, "data", "cifar10", "test.zip"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +161,7 @@ func TestCIFAR10(t *testing.T) {
 	if top1 < 90 {
 		t.Errorf("top-1 %.2f %%, want at least 90", top1)
 	}
-	card, err := os.ReadFile(filepath.Join(running.Root(t), "training", "result.json"))
+	card, err := os.ReadFile(filepath.Join(checkout.Root(t), "training", "result.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +213,7 @@ func TestResNet20IsRightToThePicture(t *testing.T) {
 
 func TestImageNetPhotos(t *testing.T) {
 	s := running.Start(t)
-	f, err := os.Open(running.Shared(t, "images", "photos", "labels.csv"))
+	f, err := os.Open(checkout.Shared(t, "images", "photos", "labels.csv"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +228,7 @@ func TestImageNetPhotos(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		data, err := os.ReadFile(running.Shared(t, "images", "photos", row[0]))
+		data, err := os.ReadFile(checkout.Shared(t, "images", "photos", row[0]))
 		if err != nil {
 			t.Fatal(err)
 		}

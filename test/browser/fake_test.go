@@ -19,6 +19,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/predict"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/web"
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
 
 // fake answers as the real server does for the example pictures, out of
@@ -50,7 +51,7 @@ func newFake() http.Handler {
 }
 
 func fakeSpec() []byte {
-	root, _ := repositoryRoot()
+	root, _ := checkout.Find()
 	for _, name := range []string{"api/openapi.yaml", "internal/web/testdata/openapi.yaml"} {
 		if data, err := os.ReadFile(filepath.Join(root, name)); err == nil {
 			return data

@@ -16,6 +16,8 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
 
 // Set once by TestMain, before any test runs.
@@ -37,7 +39,7 @@ func TestMain(m *testing.M) {
 
 func runAll(m *testing.M) (int, error) {
 	var err error
-	if root, err = repositoryRoot(); err != nil {
+	if root, err = checkout.Find(); err != nil {
 		return 1, err
 	}
 	address, stop, err := startServer()
@@ -217,6 +219,7 @@ func TestPlainFormWithoutScript(t *testing.T) {
 		call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 		b.visit("/")
 		b.shot("form")
+		b.fits()
 		field := run(b, "find the file field", chromedp.QueryNodeIDs(chromedp.ID("pictures")))
 		call(b, dom.SetFileInputFiles, dom.SetFileInputFilesParams{Files: []string{picture("cat.jpg"), bad(t)}, NodeID: field[0]})
 		b.click("button", "Classify")
@@ -255,6 +258,7 @@ func TestErrorPages(t *testing.T) {
 		b.visit("/no-such-page")
 		b.awaitText("Not found", "/no-such-page")
 		b.shot("missing")
+		b.fits()
 	})
 }
 

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
 
 // tail keeps the end of what is written to it: a log that matters only when
@@ -49,7 +51,7 @@ func startServer() (address string, stop func(), err error) {
 		s := httptest.NewServer(newFake())
 		return s.URL, s.Close, nil
 	}
-	root, err := repositoryRoot()
+	root, err := checkout.Find()
 	if err != nil {
 		return "", nil, err
 	}
@@ -104,19 +106,4 @@ func awaitReady(lines *bufio.Scanner) (string, error) {
 	case <-time.After(60 * time.Second):
 		return "", errors.New("the server did not print \"ready\" within a minute")
 	}
-}
-
-func repositoryRoot() (string, error) {
-	dir, err := os.Getwd()
-	for err == nil {
-		if _, missing := os.Stat(filepath.Join(dir, "go.mod")); missing == nil {
-			return dir, nil
-		}
-		if parent := filepath.Dir(dir); parent != dir {
-			dir = parent
-			continue
-		}
-		err = errors.New("no go.mod above the working directory")
-	}
-	return "", err
 }

@@ -29,6 +29,7 @@ type tab struct {
 	*testing.T
 	ctx      context.Context
 	origin   string
+	width    int64                  // of the screen
 	dialogs  chan cdp.BackendNodeID // file dialogs that the page opened
 	mu       sync.Mutex
 	offenses []string // guarded by mu: what the page did wrong
@@ -46,7 +47,7 @@ func openAt(t *testing.T, s screen, origin string) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	b := &tab{T: t, ctx: ctx, origin: origin, dialogs: make(chan cdp.BackendNodeID, 8)}
+	b := &tab{T: t, ctx: ctx, origin: origin, width: s.width, dialogs: make(chan cdp.BackendNodeID, 8)}
 	if err := chromedp.Listen(ctx, b.hear); err != nil {
 		t.Fatalf("open a tab: %v", err)
 	}
@@ -190,13 +191,14 @@ func (b *tab) shot(name string) {
 	}
 }
 
-// fits fails when the page is wider than the screen: a phone would scroll sideways.
+// fits fails when the page is wider than the screen: a phone would scroll
+// sideways. The screen is asked, since a phone's window grows with its page.
 func (b *tab) fits() {
 	b.Helper()
-	wide := run(b, "measure the page", chromedp.Evaluate[string](`
-		document.documentElement.scrollWidth <= innerWidth ? "" : "page " + [...document.querySelectorAll("body *")]
-			.filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest("pre"))
-			.slice(0, 5).map(e => e.tagName + "." + e.className).join(" ")`))
+	wide := run(b, "measure the page", chromedp.Evaluate[string](fmt.Sprintf(`
+		document.documentElement.scrollWidth <= %[1]d ? "" : document.documentElement.scrollWidth + " wide: " + [...document.querySelectorAll("body *")]
+			.filter(e => e.getBoundingClientRect().right > %[1]d + 1 && !e.closest("pre, .examples"))
+			.slice(0, 5).map(e => e.tagName + "." + e.className).join(" ")`, b.width)))
 	if wide != "" {
 		b.Errorf("the page is wider than the screen because of: %s", wide)
 	}

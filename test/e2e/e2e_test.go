@@ -16,6 +16,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/goshawk-ai/goshawk/test/checkout"
 	"github.com/goshawk-ai/goshawk/test/running"
 )
 
@@ -43,9 +44,9 @@ func TestStories(t *testing.T) {
 			env.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 			env.Values[servingKey{}] = new(serving)
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
-			env.Setenv("EXAMPLES", filepath.Join(running.Root(t), "examples"))
-			env.Setenv("ROOT", running.Root(t))
-			env.Setenv("BUILTIN", filepath.Join(running.Root(t), "internal", "registry", "builtin"))
+			env.Setenv("EXAMPLES", filepath.Join(checkout.Root(t), "examples"))
+			env.Setenv("ROOT", checkout.Root(t))
+			env.Setenv("BUILTIN", filepath.Join(checkout.Root(t), "internal", "registry", "builtin"))
 			for _, name := range []string{"GOSHAWK_ONNXRUNTIME_LIBRARY", "GOSHAWK_JPEG_DECODER"} {
 				env.Setenv(name, os.Getenv(name))
 			}
@@ -80,7 +81,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
-	kill := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+	kill := time.AfterFunc(5*time.Minute, func() { cmd.Process.Kill() })
 	ts.Defer(func() {
 		kill.Stop()
 		cmd.Process.Kill()

@@ -35,7 +35,7 @@ func startServer(t *testing.T, args ...string) *started {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kill := time.AfterFunc(time.Minute, func() { s.cmd.Process.Kill() })
+	kill := time.AfterFunc(5*time.Minute, func() { s.cmd.Process.Kill() })
 	t.Cleanup(func() {
 		kill.Stop()
 		s.cmd.Process.Kill()
@@ -54,7 +54,7 @@ func startServer(t *testing.T, args ...string) *started {
 // ready waits until the server says so.
 func (s *started) ready(t *testing.T) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		resp, err := http.Get(s.url + "/readyz")
 		if err != nil {
 			t.Fatalf("the server is gone: %v %s", err, s.log.String())
@@ -64,7 +64,7 @@ func (s *started) ready(t *testing.T) {
 			return
 		}
 	}
-	t.Fatal("not ready within a minute")
+	t.Fatal("not ready within two minutes")
 }
 
 func (s *started) end(t *testing.T, signal syscall.Signal) (code int) {
@@ -92,7 +92,7 @@ func TestACutOffDrainIsToldOf(t *testing.T) {
 		t.Fatalf("the server answered %q, %v", line, err)
 	}
 	code := s.end(t, syscall.SIGINT)
-	if want := "goshawk: requests were cut off after 1s (--drain-timeout)\n"; code != 1 || lastLine(s.log.String()) != want {
+	if want := "goshawk: 1 request still ran after 1s and was cut off (--drain-timeout)\n"; code != 1 || lastLine(s.log.String()) != want {
 		t.Errorf("exit status %d, stderr %q; want 1 and %q", code, s.log.String(), want)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
-	"github.com/goshawk-ai/goshawk/test/running"
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
 
 // python runs a script of the repository with the interpreter that
@@ -27,7 +27,7 @@ func python(t *testing.T, args ...string) string {
 		interpreter = "python3"
 	}
 	cmd := exec.CommandContext(t.Context(), interpreter, args...)
-	cmd.Dir = running.Root(t)
+	cmd.Dir = checkout.Root(t)
 	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "ORT_DISABLE_TELEMETRY=1", "HOME="+t.TempDir())
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -75,12 +75,12 @@ func TestCertificatesOfTheSharedModelsHold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			file := running.Shared(t, "models", c.file)
+			file := checkout.Shared(t, "models", c.file)
 			python(t, "test/golden/make_certificates.py", name, file, filepath.Join(dir, "parity"),
-				running.Shared(t, "images", "examples", "cat.jpg"), "scene")
+				checkout.Shared(t, "images", "examples", "cat.jpg"), "scene")
 			labels, color := filepath.Join(imagenet, "labels.txt"), "RGB"
 			if name == "resnet20" {
-				labels = running.Shared(t, "models", "cifar10-labels.txt")
+				labels = checkout.Shared(t, "models", "cifar10-labels.txt")
 			}
 			if name == "squeezenet" {
 				color = "BGR"

@@ -39,6 +39,9 @@ func load(t *testing.T, name string) *golden {
 	if err := json.Unmarshal(g.arrays["meta"].Strings[0], g); err != nil {
 		t.Fatal(err)
 	}
+	if len(g.Cases) < 50 {
+		t.Fatalf("%s holds %d cases; nothing would be compared", name, len(g.Cases))
+	}
 	return g
 }
 

@@ -7,11 +7,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
 
 func text(t *testing.T, name string) string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(root(t), name))
+	data, err := os.ReadFile(filepath.Join(checkout.Root(t), name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,7 +23,7 @@ func text(t *testing.T, name string) string {
 // TestNoticeNamesWhatIsLinked: whoever passes the program on passes these on too.
 func TestNoticeNamesWhatIsLinked(t *testing.T) {
 	cmd := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "./cmd/goshawk")
-	cmd.Dir = root(t)
+	cmd.Dir = checkout.Root(t)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

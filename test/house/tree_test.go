@@ -13,26 +13,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
 
 const module = "github.com/goshawk-ai/goshawk"
-
-// root is the repository: the nearest directory above with a go.mod.
-func root(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("there is no go.mod above this test")
-		}
-	}
-}
 
 // generated are folders at the top that git ignores.
 var generated = map[string]bool{".git": true, "bin": true, "lib": true, "dist": true, ".cache": true}
@@ -41,7 +26,8 @@ var generated = map[string]bool{".git": true, "bin": true, "lib": true, "dist": 
 // and relative to the root.
 func each(t *testing.T, visit func(name string, size int64, read func() []byte)) {
 	t.Helper()
-	top := root(t)
+	top := checkout.Root(t)
+	visited := 0
 	err := filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -64,6 +50,7 @@ func each(t *testing.T, visit func(name string, size int64, read func() []byte))
 		if err != nil {
 			return err
 		}
+		visited++
 		visit(name, info.Size(), func() []byte {
 			data, err := os.ReadFile(p)
 			if err != nil {
@@ -73,8 +60,8 @@ func each(t *testing.T, visit func(name string, size int64, read func() []byte))
 		})
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || visited < 300 {
+		t.Fatalf("%d files were visited, %v; the walk goes wrong", visited, err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goshawk-ai/goshawk/test/checkout"
 	"github.com/goshawk-ai/goshawk/test/oddmodels"
 )
 
@@ -34,7 +35,7 @@ var runtimeDecides = map[string]string{
 // TestEveryOddModelIsAnswered takes each file as far as the runtime is not
 // needed and compares the sentences with golden.csv.
 func TestEveryOddModelIsAnswered(t *testing.T) {
-	cases, err := oddmodels.Cases(filepath.Join(shared(t), "models", "odd"))
+	cases, err := oddmodels.Cases(checkout.Shared(t, "models", "odd"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,23 +112,4 @@ func golden(t *testing.T, name string, got []byte) {
 			t.Errorf("%s line %d:\n got %s\nwant %s\n(run with -update when the new sentence is better)", name, i+1, a, b)
 		}
 	}
-}
-
-// shared finds the data beside the repository.
-func shared(t *testing.T) string {
-	t.Helper()
-	if dir := os.Getenv("GOSHAWKTEST_SHARED"); dir != "" {
-		return dir
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; dir != "/"; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(filepath.Dir(dir), "shared")
-		}
-	}
-	t.Fatal("no go.mod above the test")
-	return ""
 }

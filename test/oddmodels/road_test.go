@@ -22,6 +22,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/registry"
+	"github.com/goshawk-ai/goshawk/test/checkout"
 	"github.com/goshawk-ai/goshawk/test/oddmodels"
 )
 
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) { fleettest.Main(m) }
 // does: import, check in a child process, spool, load. Meanwhile the server's
 // good model must answer every request. What is accepted must answer as well.
 func TestTheWholeRoad(t *testing.T) {
-	cases, err := oddmodels.Cases(filepath.Join(shared(t), "models", "odd"))
+	cases, err := oddmodels.Cases(checkout.Shared(t, "models", "odd"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +98,7 @@ func startServer(t *testing.T) *roadServer {
 	dir := t.TempDir()
 	checker := fleettest.Checker(t)
 	checker.Cache = filepath.Join(dir, registry.ChecksDir)
-	checker.Limits = fleet.Limits{Wall: 8 * time.Second, CPU: 8 * time.Second}
+	checker.Limits = fleet.Limits{Wall: 30 * time.Second, CPU: time.Minute}
 	s := &roadServer{client: registry.Client{Dir: dir, Checker: checker, Wait: time.Minute}}
 	r, err := registry.Open(dir, []registry.BuiltIn{{FS: good}}, registry.Options{Taken: func(ctx context.Context, v fleet.Version) {
 		if _, release, err := s.fleet.AcquireContext(ctx, v.Name+"@"+v.Digest); err == nil {
@@ -154,7 +155,7 @@ func (s *roadServer) keepAsking(t *testing.T) (stop func() int64) {
 
 // ask runs a model on a picture that is not black, within a deadline.
 func ask(ctx context.Context, f *fleet.Fleet, ref string) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	m, release, err := f.AcquireContext(ctx, ref)
 	if err != nil {

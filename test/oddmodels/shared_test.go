@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"github.com/goshawk-ai/goshawk/internal/model"
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
 
 // TestTheSharedModelsAreAccepted adds each real model as its README says a
 // stranger would: the file, its labels, a preset.
 func TestTheSharedModelsAreAccepted(t *testing.T) {
-	dir := filepath.Join(shared(t), "models")
+	dir := checkout.Shared(t, "models")
 	for _, c := range []struct {
 		file, labels, preset string
 		classes, notes       int

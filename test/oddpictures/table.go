@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goshawk-ai/goshawk/test/running"
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
 
 // File is one odd picture, with what the index says of it.
@@ -43,7 +43,7 @@ type Row struct {
 // Pictures is the folder with the odd pictures.
 func Pictures(t testing.TB) string {
 	t.Helper()
-	return running.Shared(t, "images", "odd")
+	return checkout.Shared(t, "images", "odd")
 }
 
 // Load reads the index and the pictures, sorted by name.
@@ -86,7 +86,7 @@ func readCSV(t testing.TB, path string) []map[string]string {
 var columns = []string{"file", "kind", "turbo", "turbo_sentence", "go", "go_sentence", "pillow", "agrees", "reason", "reason_go"}
 
 func goldenPath(t testing.TB) string {
-	return filepath.Join(running.Root(t), "test", "oddpictures", "golden.csv")
+	return filepath.Join(checkout.Root(t), "test", "oddpictures", "golden.csv")
 }
 
 // Golden reads golden.csv, by file.
@@ -124,8 +124,11 @@ func writeGolden(t testing.TB, rows []Row) {
 // column of the table that want takes.
 func Check(t *testing.T, want func(Row) Outcome, classify func(File) Outcome) {
 	t.Helper()
-	golden := Golden(t)
-	for _, f := range Load(t) {
+	golden, files := Golden(t), Load(t)
+	if len(files) != len(golden) {
+		t.Errorf("%d pictures for the %d rows of golden.csv", len(files), len(golden))
+	}
+	for _, f := range files {
 		got, row := classify(f), golden[f.Name]
 		if row.File == "" {
 			t.Errorf("%s is not in golden.csv (run with -update)", f.Name)

@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
 
 // recipes are the preprocessing of the shared models, as their authors publish it.
@@ -41,7 +43,7 @@ const (
 func Package(t testing.TB, name string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), name)
-	if err := WritePackage(Shared(t), name, dir); err != nil {
+	if err := WritePackage(checkout.Shared(t), name, dir); err != nil {
 		t.Fatal(err)
 	}
 	return dir

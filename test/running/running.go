@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
 
 // Server is a running goshawk.
@@ -30,42 +32,10 @@ type Server struct {
 	once sync.Once
 }
 
-// Root is the repository's top folder.
-func Root(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	for err == nil {
-		if _, statErr := os.Stat(filepath.Join(dir, "go.mod")); statErr == nil {
-			return dir
-		}
-		if dir == filepath.Dir(dir) {
-			break
-		}
-		dir = filepath.Dir(dir)
-	}
-	t.Fatalf("no go.mod above %s", dir)
-	return ""
-}
-
-// Shared is the folder of test data beside the repository; GOSHAWKTEST_SHARED
-// names another place.
-func Shared(t testing.TB, parts ...string) string {
-	t.Helper()
-	dir := os.Getenv("GOSHAWKTEST_SHARED")
-	if dir == "" {
-		dir = filepath.Join(filepath.Dir(Root(t)), "shared")
-	}
-	path := filepath.Join(append([]string{dir}, parts...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("this test needs the shared data: %v", err)
-	}
-	return path
-}
-
 // Binary is bin/goshawk.
 func Binary(t testing.TB) string {
 	t.Helper()
-	path := filepath.Join(Root(t), "bin", "goshawk")
+	path := filepath.Join(checkout.Root(t), "bin", "goshawk")
 	if _, err := os.Stat(path); err != nil {
 		t.Fatalf("this test runs the real program: run 'make build' first (%v)", err)
 	}

@@ -13,19 +13,11 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 func badInput(format string, args ...any) error {
 	return &infer.Error{Code: infer.BadInput, Message: fmt.Sprintf(format, args...)}
-}
-
-// short quotes a stranger's name, cut to a bearable length.
-func short(name string) string {
-	const most = 64
-	if r := []rune(name[:min(len(name), 4*most)]); len(r) > most {
-		return fmt.Sprintf("%q…", string(r[:most]))
-	}
-	return fmt.Sprintf("%q", name)
 }
 
 func indexOf(specs []tensor.Spec, name string) int {
@@ -63,10 +55,10 @@ func (s *session) bind(c *call, in, out []*tensor.Tensor) error {
 func (s *session) bindInput(c *call, in []*tensor.Tensor, i int, t *tensor.Tensor) error {
 	k := indexOf(s.ins, t.Name)
 	if k < 0 || repeated(in[:i], t.Name) {
-		return badInput("the model has no input %s, or it was given twice", short(t.Name))
+		return badInput("the model has no input %s, or it was given twice", wording.Quote(t.Name))
 	}
 	if s.ins[k].Kind != "tensor" {
-		return badInput("the model's input %s is no tensor (%s)", short(t.Name), s.ins[k].Kind)
+		return badInput("the model's input %s is no tensor (%s)", wording.Quote(t.Name), s.ins[k].Kind)
 	}
 	c.in[i] = C.gh_tensor{name: s.inNames[k], _type: C.int(toNative(t.Type))}
 	if err := fits(t, s.ins[k].Type); err != nil {
@@ -87,10 +79,10 @@ func (s *session) bindInput(c *call, in []*tensor.Tensor, i int, t *tensor.Tenso
 func (s *session) bindOutput(c *call, out []*tensor.Tensor, i int, t *tensor.Tensor) error {
 	k := indexOf(s.outs, t.Name)
 	if k < 0 || repeated(out[:i], t.Name) {
-		return badInput("the model has no output %s, or it was asked for twice", short(t.Name))
+		return badInput("the model has no output %s, or it was asked for twice", wording.Quote(t.Name))
 	}
 	if s.outs[k].Kind != "tensor" {
-		return &infer.Error{Code: infer.Unsupported, Message: fmt.Sprintf("the model's output %s is no tensor (%s)", short(t.Name), s.outs[k].Kind)}
+		return &infer.Error{Code: infer.Unsupported, Message: fmt.Sprintf("the model's output %s is no tensor (%s)", wording.Quote(t.Name), s.outs[k].Kind)}
 	}
 	c.out[i] = C.gh_tensor{name: s.outNames[k]}
 	if t.Data == nil {
@@ -115,11 +107,11 @@ func repeated(before []*tensor.Tensor, name string) bool {
 // fits compares a tensor's type with the declared one, and its memory with its shape.
 func fits(t *tensor.Tensor, declared tensor.Type) error {
 	if t.Type != declared {
-		return badInput("tensor %s is %s, the model has %s there", short(t.Name), t.Type, declared)
+		return badInput("tensor %s is %s, the model has %s there", wording.Quote(t.Name), t.Type, declared)
 	}
 	n, err := tensor.Elements(t.Shape)
 	if err != nil {
-		return badInput("tensor %s: %v", short(t.Name), err)
+		return badInput("tensor %s: %v", wording.Quote(t.Name), err)
 	}
 	have, want, unit := int64(len(t.Data)), n*int64(t.Type.Size()), "bytes"
 	if t.Type == tensor.String {
@@ -127,7 +119,7 @@ func fits(t *tensor.Tensor, declared tensor.Type) error {
 	}
 	// n > have: where n times the element's size passes the largest integer.
 	if have != want || t.Type.Size() > 0 && n > have {
-		return badInput("tensor %s of shape %v needs %d %s and has %d", short(t.Name), t.Shape, want, unit, have)
+		return badInput("tensor %s of shape %v needs %d %s and has %d", wording.Quote(t.Name), t.Shape, want, unit, have)
 	}
 	return nil
 }
@@ -137,7 +129,7 @@ func fits(t *tensor.Tensor, declared tensor.Type) error {
 func truths(t *tensor.Tensor) error {
 	for _, v := range t.Data {
 		if v > 1 {
-			return badInput("tensor %s is bool and holds %d, which is neither 0 nor 1", short(t.Name), v)
+			return badInput("tensor %s is bool and holds %d, which is neither 0 nor 1", wording.Quote(t.Name), v)
 		}
 	}
 	return nil
@@ -147,7 +139,7 @@ func truths(t *tensor.Tensor) error {
 func (c *call) data(to *C.gh_tensor, t *tensor.Tensor) error {
 	memory := unsafe.Pointer(unsafe.SliceData(t.Data))
 	if size := uintptr(t.Type.Size()); uintptr(memory)%size != 0 {
-		return badInput("tensor %s lies at an address that does not suit %s", short(t.Name), t.Type)
+		return badInput("tensor %s lies at an address that does not suit %s", wording.Quote(t.Name), t.Type)
 	}
 	c.shape(to, t.Shape)
 	to.bytes = C.size_t(len(t.Data))

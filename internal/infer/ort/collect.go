@@ -13,6 +13,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // collect copies the outputs that the runtime allocated into Go memory. Where
@@ -43,7 +44,7 @@ func (s *session) collect(c *call, out []*tensor.Tensor) error {
 func (s *session) copyOut(from *C.gh_tensor, t *tensor.Tensor) error {
 	typ := fromNative(int(from._type))
 	if typ == tensor.Invalid {
-		return &infer.Error{Code: infer.Unsupported, Message: "the output " + short(t.Name) + " is of a kind or type that is not served here"}
+		return &infer.Error{Code: infer.Unsupported, Message: "the output " + wording.Quote(t.Name) + " is of a kind or type that is not served here"}
 	}
 	t.Type = typ
 	t.Shape = slices.Clone(unsafe.Slice((*int64)(from.shape), int(from.rank)))

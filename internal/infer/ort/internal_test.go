@@ -9,30 +9,15 @@ import (
 	"testing"
 
 	"github.com/goshawk-ai/goshawk/internal/infer"
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
-
-// root is the repository's own folder.
-func root(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-	}
-	t.Fatal("no go.mod above the package")
-	return ""
-}
 
 // openForTest opens a backend of the test's own; a test process that does so
 // must not use orttest, since there is one backend a process.
 func openForTest(t *testing.T, o LibraryOptions) *Backend {
 	t.Helper()
 	if o.Path = os.Getenv(Variable); o.Path == "" {
-		o.Path = filepath.Join(root(t), "lib", fileName())
+		o.Path = filepath.Join(checkout.Root(t), "lib", fileName())
 	}
 	b, err := Open(o)
 	if err != nil {

@@ -5,7 +5,6 @@ package ort
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
 
 // TestMemoryIsGivenBack loads, runs and unloads models over and over, each in a
@@ -74,7 +74,10 @@ func measure(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := openForTest(t, LibraryOptions{MemoryCap: memoryCap})
-	data := readShared(t, filepath.Join("models", model+".onnx"))
+	data, err := os.ReadFile(checkout.Shared(t, "models", model+".onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	var r row
 	settled := func() int64 {
 		debug.FreeOSMemory() // Go's own garbage is not the question
@@ -154,18 +157,4 @@ func resident(t *testing.T) int64 {
 		t.Fatal(err)
 	}
 	return kb
-}
-
-// readShared reads a file of the test data beside the repository.
-func readShared(t *testing.T, name string) []byte {
-	t.Helper()
-	shared := os.Getenv("GOSHAWKTEST_SHARED")
-	if shared == "" {
-		shared = filepath.Join(root(t), "..", "shared")
-	}
-	data, err := os.ReadFile(filepath.Join(shared, name))
-	if err != nil {
-		t.Fatalf("the test data is missing: %v", err)
-	}
-	return data
 }

@@ -19,25 +19,12 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/infer/ort/orttest"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
-
-// shared is the test data beside the repository.
-func shared(t *testing.T, parts ...string) string {
-	t.Helper()
-	dir := os.Getenv("GOSHAWKTEST_SHARED")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "..", "shared")
-	}
-	path := filepath.Join(append([]string{dir}, parts...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("the test data is missing: %v", err)
-	}
-	return path
-}
 
 func read(t *testing.T, parts ...string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(shared(t, parts...))
+	data, err := os.ReadFile(checkout.Shared(t, parts...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +126,7 @@ func TestOddModels(t *testing.T) {
 		"input-float16.onnx", "output-float16.onnx", "many-nodes.onnx", "nested-if.onnx", "second-input-scalar.onnx",
 	}
 	endless := []string{"loop-forever.onnx", "loop-2e62.onnx"}
-	files, err := filepath.Glob(shared(t, "models", "odd") + "/*.onnx")
+	files, err := filepath.Glob(checkout.Shared(t, "models", "odd") + "/*.onnx")
 	if err != nil || len(files) < 90 {
 		t.Fatalf("%d odd models, %v", len(files), err)
 	}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
 
 func gzipped(t *testing.T, data []byte) string {
@@ -43,7 +45,7 @@ func TestUnpackedLibraryOpens(t *testing.T) {
 }
 
 func openUnpacked(t *testing.T, way string) {
-	data, err := os.ReadFile(filepath.Join(root(t), "lib", fileName()))
+	data, err := os.ReadFile(filepath.Join(checkout.Root(t), "lib", fileName()))
 	if err != nil {
 		t.Fatalf("%v ('make lib' fetches it)", err)
 	}
@@ -93,7 +95,7 @@ func TestDamagedLibraryIsNotOpened(t *testing.T) {
 // TestCacheIsCheckedAndPrivate: a changed file in the cache is not opened but
 // unpacked anew, and nobody else can reach it.
 func TestCacheIsCheckedAndPrivate(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join(root(t), "lib", fileName()))
+	data, err := os.ReadFile(filepath.Join(checkout.Root(t), "lib", fileName()))
 	if err != nil {
 		t.Fatalf("%v ('make lib' fetches it)", err)
 	}

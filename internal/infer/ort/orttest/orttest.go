@@ -5,7 +5,6 @@
 package orttest
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/goshawk-ai/goshawk/internal/infer/ort"
+	"github.com/goshawk-ai/goshawk/test/checkout"
 )
 
 // Cap is the memory cap of the shared backend, in bytes.
@@ -41,19 +41,13 @@ func Library() (string, error) {
 	if path := os.Getenv(ort.Variable); path != "" {
 		return ort.Find(path)
 	}
-	dir, err := os.Getwd()
+	dir, err := checkout.Find()
 	if err != nil {
 		return "", err
 	}
-	for dir != filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			path, err := ort.Find(filepath.Join(dir, "lib", "libonnxruntime.so."+ort.Release))
-			if err != nil {
-				return "", fmt.Errorf("%w ('make lib' fetches it)", err)
-			}
-			return path, nil
-		}
-		dir = filepath.Dir(dir)
+	path, err := ort.Find(filepath.Join(dir, "lib", "libonnxruntime.so."+ort.Release))
+	if err != nil {
+		return "", fmt.Errorf("%w ('make lib' fetches it)", err)
 	}
-	return "", errors.New("no go.mod above the working directory")
+	return path, nil
 }
