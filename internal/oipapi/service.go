@@ -212,19 +212,18 @@ func classify(t *tensor.Tensor, k int, labels []model.Label) (*tensor.Tensor, er
 	if err != nil || len(t.Shape) == 0 {
 		return nil, problem.InvalidRequest.New("the output %q is %s %v, of which there is no best class", t.Name, t.Type.Protocol(), t.Shape)
 	}
-	rows := int64(1)
-	shape := []int64{}
+	rows, classes := int64(1), 0
 	if len(t.Shape) > 1 {
-		rows, shape = t.Shape[0], []int64{t.Shape[0]}
+		rows = t.Shape[0]
 	}
-	best := &tensor.Tensor{Name: t.Name, Type: tensor.String}
-	if rows == 0 || len(values) == 0 {
-		best.Shape = append(shape, 0)
-		return best, nil
+	if rows > 0 {
+		classes = len(values) / int(rows)
 	}
-	classes := len(values) / int(rows)
 	k = min(k, classes)
-	best.Shape = append(shape, int64(k))
+	best := &tensor.Tensor{Name: t.Name, Type: tensor.String, Shape: []int64{rows, int64(k)}}
+	if len(t.Shape) == 1 {
+		best.Shape = best.Shape[1:]
+	}
 	order := make([]int, classes)
 	for row := range int(rows) {
 		scores := values[row*classes : (row+1)*classes]
