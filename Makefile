@@ -1,7 +1,7 @@
 # make run    build everything, start the service on loopback, classify the examples, keep serving
 # make test   the tests that need nothing but Go, a C compiler and ONNX Runtime
 # make build  bin/goshawk        make dist   one file with the runtime inside, for machines without tools
-# make lint   make bench         make docs   make lib   make clean
+# make lint   make bench         make docs   make lib   make clean   make protos
 #
 # LISTEN=HOST:PORT and DATA=DIR tell run where to listen and where to keep what is kept.
 
@@ -20,7 +20,7 @@ BUILD = go build -trimpath $(VCS) -ldflags "-X main.release=$(VERSION)"
 EMBEDDED = internal/infer/ort/embedded/libonnxruntime.gz
 DIST = dist/goshawk-$(VERSION)-$(shell go env GOOS)-$(shell go env GOARCH)
 
-.PHONY: run build lib test dist bench lint docs clean need
+.PHONY: run build lib test dist bench lint docs protos clean need
 
 run: build
 	@exec scripts/run.sh "$(LISTEN)" "$(DATA)"
@@ -59,6 +59,9 @@ bench: build # wants the test data beside the checkout, or SHARED=DIR
 docs: need
 	go run ./cmd/goshawk reference docs/reference
 	go run ./tools/notices NOTICE
+
+protos: need # the Go code of api/oip
+	go run ./tools/protos
 
 lint: .cache/bin/golangci-lint-$(LINT_VERSION) # twice: a helper may be unused without the tests that CI runs, and a stub with them
 	.cache/bin/golangci-lint-$(LINT_VERSION) run ./...

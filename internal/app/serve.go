@@ -30,15 +30,16 @@ const takenWait = 1500 * time.Millisecond // of the two seconds that the command
 
 // server is the role "all": one process with every room in it.
 type server struct {
-	config  *config.Config
-	version string
-	log     *slog.Logger
-	metrics *prometheus.Registry
-	engine  *engine
-	keys    *access.Keys
-	tls     *tls.Config
-	doors   doors
-	leaving atomic.Bool // a drain has begun: not ready any more
+	config   *config.Config
+	version  string
+	log      *slog.Logger
+	metrics  *prometheus.Registry
+	engine   *engine
+	keys     *access.Keys
+	tls      *tls.Config
+	doors    doors
+	settings *oipapi.Settings // of tracing and logging, for both forms of the protocol
+	leaving  atomic.Bool      // a drain has begun: not ready any more
 }
 
 // Serve opens the doors, prints their addresses on stdout, loads the models,
@@ -47,7 +48,7 @@ type server struct {
 // it drains, /readyz says so on the admin door, which closes last; the others
 // take no connection any more.
 func Serve(ctx context.Context, c *config.Config, version string, stdout io.Writer, log *slog.Logger) (err error) {
-	s := &server{config: c, version: version, log: log, metrics: newMetrics()}
+	s := &server{config: c, version: version, log: log, metrics: newMetrics(), settings: oipapi.NewSettings()}
 	if err := s.secrets(); err != nil {
 		return err
 	}
@@ -235,6 +236,7 @@ func (s *server) handler(l net.Listener) http.Handler {
 		MaxPictureBytes: int64(s.config.Limits.PictureBytes),
 	})
 	o.Pages = pages
+	o.Routes = oipapi.Routes(s.protocol(l))
 	return httpapi.New(o)
 }
 
@@ -250,8 +252,18 @@ func (s *server) chooser() []web.Model {
 	return list
 }
 
+// protocol is what both forms of the Open Inference Protocol serve.
+func (s *server) protocol(l net.Listener) oipapi.Options {
+	return oipapi.Options{
+		Access: s.guard(l), Inference: s.engine.predictor,
+		Repository: repository{s.engine.fleet, s.engine.predictor},
+		Settings:   s.settings, Version: s.version,
+		Ready: s.ready, TLS: s.tls, MaxBody: int(s.config.Limits.RequestBytes), Logger: s.log,
+	}
+}
+
 func (s *server) grpcDoor(l net.Listener) *door {
-	g := oipapi.New(oipapi.Options{Access: s.guard(l), Ready: s.ready, TLS: s.tls, Logger: s.log})
+	g := oipapi.New(s.protocol(l))
 	return &door{name: "grpc", listener: l, serve: g.Serve, stop: func(ctx context.Context) (int, error) { return g.Stop(ctx), nil }}
 }
 

@@ -61,7 +61,6 @@ func TestWhatTheCheckFindsOut(t *testing.T) {
 		{"+Inf", fleettest.Package{Model: plus(inf, 0, 0)}, "the score of class 0 is +Inf", 0, "", ""},
 		{"-Inf", fleettest.Package{Model: plus(-inf, 0, 0)}, "", 0, model.Softmax, ""},
 		{"two labels", fleettest.Package{Labels: []string{"a", "b"}}, "3", 0, "", ""},
-		{"of kind Tensor", fleettest.Package{Files: map[string]string{"goshawk.yaml": "apiVersion: goshawk/v1\nkind: Tensor\nname: t\nmodel: model.onnx\n"}}, "/v2", 0, "", ""},
 		{"in a process of its own", fleettest.Package{Rest: "serving: {isolation: process}\n"}, "isolation: process", 0, "", ""},
 		{"a division that kills", fleettest.Package{Model: division()}, "could kill the process", 0, "", ""},
 	} {
@@ -85,6 +84,34 @@ func TestWhatTheCheckFindsOut(t *testing.T) {
 			}
 			if r.LoadMS <= 0 || r.RunMS <= 0 || !strings.HasPrefix(r.Runtime, "onnxruntime ") || r.Decoder != "go" {
 				t.Errorf("got %+v; want times, runtime and decoder: the result is kept by them", r)
+			}
+		})
+	}
+}
+
+// TestAModelOfTensorsIsTaken as it is: nothing is known of what goes in.
+func TestAModelOfTensorsIsTaken(t *testing.T) {
+	manifest := "apiVersion: goshawk/v1\nkind: Tensor\nname: t\nmodel: model.onnx\n"
+	for name, c := range map[string]struct {
+		model   onnxgen.Model
+		refused string
+	}{
+		"any size":      {onnxgen.Identity(tensor.Int64, "n", "m"), ""},
+		"strings":       {onnxgen.Identity(tensor.String, "n"), ""},
+		"a scalar":      {onnxgen.Identity(tensor.Bool), ""},
+		"without end":   {onnxgen.Endless(), "did not end"},
+		"a killing one": {onnxgen.Model{}, "model"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			checker := fleettest.Checker(t)
+			checker.Limits.Wall = 3 * time.Second
+			r, err := checker.Check(t.Context(), fleettest.Package{Files: map[string]string{"goshawk.yaml": manifest, "model.onnx": string(c.model.Bytes())}}.Write(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Accepted != (c.refused == "") || !strings.Contains(r.Problem, c.refused) {
+				t.Errorf("accepted %v, %q; want %q", r.Accepted, r.Problem, c.refused)
 			}
 		})
 	}

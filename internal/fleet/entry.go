@@ -16,6 +16,7 @@ const (
 	Ready    State = "ready"
 	Failed   State = "failed"
 	Sleeping State = "sleeping"
+	Unloaded State = "unloaded" // by somebody's word; only Load changes that
 )
 
 // entry is one version in the fleet. When a model is unloaded its entry is

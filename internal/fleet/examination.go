@@ -31,6 +31,9 @@ type examination struct {
 const whiteTime = 2 * time.Second
 
 func (x *examination) run(ctx context.Context) error {
+	if !x.Pictures() {
+		return nil // its first run is all that can be known of it
+	}
 	for _, step := range []func(context.Context) error{
 		x.noise, x.flat, x.batch, x.activation, x.probe, x.parity,
 	} {

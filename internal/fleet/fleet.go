@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // Options of a Fleet.
@@ -24,6 +27,7 @@ type Options struct {
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil registers nothing
 	Default    string                // the reference that a request without one means; readiness waits for it
+	Explicit   bool                  // only the default, the required and what Load names are loaded
 	Unloaded   func(v Version)       // told after a version's memory was given back; may be nil
 }
 
@@ -38,13 +42,17 @@ type Fleet struct {
 	drains  sync.WaitGroup // retired models that somebody still uses
 	metrics *collector
 
-	mu      sync.Mutex
-	entries map[string]*entry // guarded by mu; by NAME@DIGEST; written by the loop only
-	changed chan struct{}     // guarded by mu; closed and replaced when a state changed
+	mu       sync.Mutex
+	entries  map[string]*entry // guarded by mu; by NAME@DIGEST; written by the loop only
+	changed  chan struct{}     // guarded by mu; closed and replaced when a state changed
+	off      map[string]bool   // guarded by mu; names that somebody unloaded
+	again    map[string]bool   // guarded by mu; names whose failed versions are to be tried once more
+	seen     map[string]bool   // guarded by mu; names that were here before
+	draining map[string]int    // guarded by mu; by name, models that were retired and are in use
 }
 
-// routes is an immutable table: what a reference means now. NAME, NAME@ALIAS and
-// NAME@sha256:HEX are in it.
+// routes is an immutable table: what a reference means now. NAME, NAME@ALIAS,
+// NAME@sha256:HEX and NAME/N are in it.
 type routes struct{ to map[string]*entry }
 
 var errClosed = errors.New("the server is shutting down")
@@ -57,6 +65,7 @@ func New(o Options) *Fleet {
 	f := &Fleet{
 		o: o, wake: make(chan struct{}, 1), done: make(chan struct{}),
 		entries: map[string]*entry{}, changed: make(chan struct{}),
+		off: map[string]bool{}, again: map[string]bool{}, seen: map[string]bool{}, draining: map[string]int{},
 	}
 	f.routes.Store(&routes{})
 	f.metrics = newCollector(f)
@@ -143,7 +152,7 @@ func (f *Fleet) find(ref string) (*entry, error) {
 	if e := f.routes.Load().to[ref]; e != nil {
 		return e, nil
 	}
-	v, err := f.o.Source.Resolve(ref)
+	v, err := f.resolve(ref)
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +164,19 @@ func (f *Fleet) find(ref string) (*entry, error) {
 	}
 	f.kick() // the source knows it, the loop has not heard of it yet
 	return nil, waiting(v)
+}
+
+// resolve asks the source, which knows no numbers.
+func (f *Fleet) resolve(ref string) (Version, error) {
+	if !strings.Contains(ref, "/") {
+		return f.o.Source.Resolve(ref)
+	}
+	for _, v := range f.o.Source.Versions() {
+		if numbered(v) == ref {
+			return v, nil
+		}
+	}
+	return Version{}, problem.ModelNotFound.New("there is no model version %q", wording.Cut(ref))
 }
 
 // unavailable says why an entry cannot be used; nil means: look again, the table
@@ -172,6 +194,8 @@ func (f *Fleet) unavailable(e *entry) error {
 		return nil
 	case e.state == Failed:
 		return problem.ModelUnhealthy.New("the model %q cannot be served: %s", e.version.Name, sentence(e.why)).Because(e.why)
+	case e.state == Unloaded:
+		return problem.ModelUnhealthy.New("the model %q is unloaded; POST /v2/repository/models/%s/load brings it back", e.version.Name, e.version.Name)
 	case e.state == Sleeping && !e.wanted:
 		e.wanted = true
 		f.kick()
@@ -262,6 +286,9 @@ func (f *Fleet) kick() {
 }
 
 func key(v Version) string { return v.Name + "@" + v.Digest }
+
+// numbered is how the Open Inference Protocol names a version: NAME/N.
+func numbered(v Version) string { return v.Name + "/" + strconv.Itoa(v.Number) }
 
 // idleTime is how long a version without an alias stays loaded after its last use.
 const idleTime = 10 * time.Minute

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -38,9 +39,9 @@ func (f *Fleet) loop(ctx context.Context) {
 func (f *Fleet) sync() []*entry {
 	versions := f.o.Source.Versions()
 	f.mu.Lock()
-	f.enter(versions)
+	leaving := f.enter(versions)
 	table := f.table(versions)
-	leaving := f.supersede(versions, table)
+	leaving = append(leaving, f.supersede(versions, table)...)
 	f.mu.Unlock()
 	// The table first: whoever finds an entry retired looks for its successor there.
 	f.routes.Store(table)
@@ -51,26 +52,60 @@ func (f *Fleet) sync() []*entry {
 	return f.wanted()
 }
 
-// enter makes entries for new versions and takes over moved aliases. f.mu is held.
-func (f *Fleet) enter(versions []Version) {
+// enter makes entries for new versions, takes over moved aliases and gives what
+// is to be drained because somebody unloaded it. f.mu is held.
+func (f *Fleet) enter(versions []Version) (leaving []*entry) {
 	for _, v := range versions {
+		f.meet(v)
 		state := Loading
-		if dormant(v) {
+		switch {
+		case f.off[v.Name]:
+			state = Unloaded
+		case dormant(v):
 			state = Sleeping
 		}
 		e := f.entries[key(v)]
-		if e == nil {
+		switch {
+		case e == nil:
 			f.entries[key(v)] = newEntry(v, state)
-			continue
+		case state == Unloaded && !e.is(Unloaded):
+			f.entries[key(v)] = newEntry(v, Unloaded)
+			leaving = append(leaving, e)
+		default:
+			e.renew(v, state, f.again[v.Name])
 		}
-		e.mu.Lock()
-		e.version = v
-		if e.state == Sleeping && (state == Loading || e.wanted) {
-			e.state = Loading
-		}
-		e.woken = e.wanted && state == Sleeping || e.woken && state == Sleeping
-		e.mu.Unlock()
 	}
+	clear(f.again)
+	return leaving
+}
+
+// meet decides what becomes of a name that was never here. f.mu is held.
+func (f *Fleet) meet(v Version) {
+	if f.seen[v.Name] {
+		return
+	}
+	f.seen[v.Name] = true
+	name, _, _ := strings.Cut(f.o.Default, "@")
+	if f.o.Explicit && !v.Required && v.Name != name {
+		f.off[v.Name] = true
+	}
+}
+
+// renew takes over what the source says now, and whether the version should be
+// loaded.
+func (e *entry) renew(v Version, state State, again bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.version = v
+	switch {
+	case e.state == Unloaded:
+		e.state = state
+	case e.state == Sleeping && (state == Loading || e.wanted):
+		e.state = Loading
+	case e.state == Failed && again:
+		e.state, e.why = state, nil
+	}
+	e.woken = e.wanted && state == Sleeping || e.woken && state == Sleeping
 }
 
 // dormant versions are loaded only when somebody asks for them.
@@ -84,7 +119,7 @@ func (f *Fleet) table(versions []Version) *routes {
 	t := &routes{to: make(map[string]*entry, 3*len(versions))}
 	for _, v := range versions {
 		e := f.entries[key(v)]
-		t.to[key(v)] = e
+		t.to[key(v)], t.to[numbered(v)] = e, e
 		for _, alias := range v.Aliases {
 			target := e
 			if old := before[v.Name+"@"+alias]; old != nil && !e.is(Ready) && old.is(Ready) && f.entries[old.key()] == old {
@@ -118,7 +153,8 @@ func (f *Fleet) supersede(versions []Version, t *routes) (leaving []*entry) {
 	}
 	served := make(map[*entry]bool, len(t.to))
 	for ref, e := range t.to {
-		if v, byDigest := listed[ref]; !byDigest || !dormant(v) {
+		// Digests and numbers lead to every version; only aliases keep one loaded.
+		if v, byDigest := listed[ref]; (!byDigest || !dormant(v)) && !strings.Contains(ref, "/") {
 			served[e] = true
 		}
 	}
@@ -130,7 +166,7 @@ func (f *Fleet) supersede(versions []Version, t *routes) (leaving []*entry) {
 			delete(f.entries, k)
 		case !served[e] && e.spent(old):
 			f.entries[k] = newEntry(v, Sleeping)
-			t.to[k] = f.entries[k]
+			t.to[k], t.to[numbered(v)] = f.entries[k], f.entries[k]
 		default:
 			continue
 		}
@@ -200,7 +236,11 @@ func (f *Fleet) drain(e *entry) {
 	if m == nil {
 		return
 	}
+	f.mu.Lock()
+	f.draining[v.Name]++
+	f.mu.Unlock()
 	f.drains.Go(func() {
+		defer f.drainedOne(v.Name)
 		<-e.drained
 		if err := m.close(); err != nil {
 			f.o.Logger.Error("model failed to unload", "model", v.Name, "version", v.Digest, "cause", err.Error())
@@ -209,4 +249,13 @@ func (f *Fleet) drain(e *entry) {
 			f.o.Unloaded(v)
 		}
 	})
+}
+
+func (f *Fleet) drainedOne(name string) {
+	f.mu.Lock()
+	if f.draining[name]--; f.draining[name] == 0 {
+		delete(f.draining, name)
+	}
+	f.mu.Unlock()
+	f.announce()
 }

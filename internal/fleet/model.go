@@ -17,7 +17,9 @@ import (
 type Model struct {
 	Version Version
 	Package *model.Package
-	Binding model.Binding
+	Binding model.Binding // zero for a model of kind Tensor
+	Inputs  []tensor.Spec // all that the model declares
+	Outputs []tensor.Spec
 	Session infer.Session
 	Report  *Report // of the check; nil for a built-in package
 
@@ -46,10 +48,7 @@ type output struct {
 // inspect reads the model file and refuses what can be seen without the runtime.
 func inspect(p *model.Package) ([]byte, error) {
 	m := &p.Manifest
-	switch {
-	case m.Kind == model.KindTensor:
-		return nil, problem.ModelInvalid.New("%s is of kind Tensor; models that take no pictures are served over /v2, which comes with a later release", m.Name)
-	case m.Serving.Isolation == model.OwnChild:
+	if m.Serving.Isolation == model.OwnChild {
 		return nil, problem.ModelInvalid.New("goshawk.yaml asks for serving.isolation: process, which comes with a later release; write none to serve the model from the server's own process")
 	}
 	data, err := p.Model()
@@ -62,6 +61,9 @@ func inspect(p *model.Package) ([]byte, error) {
 	}
 	if len(info.Hazards) > 0 {
 		return nil, problem.ModelInvalid.New("the model could kill the process that runs it (%s); serving such a model from a process of its own comes with a later release", wording.Cut(info.Hazards[0]))
+	}
+	if m.Kind == model.KindTensor {
+		return data, nil
 	}
 	// What the file declares must fit as well as what the runtime makes of it
 	// below: where the two differ, the file's promise is wrong.
@@ -94,7 +96,11 @@ func load(ctx context.Context, backend infer.Backend, p *model.Package, v Versio
 }
 
 func (m *Model) prepare(ctx context.Context, say func(string)) error {
-	binding, err := model.Bind(m.Package, m.Session.Inputs(), m.Session.Outputs())
+	m.Inputs, m.Outputs = m.Session.Inputs(), m.Session.Outputs()
+	if !m.Pictures() {
+		return m.warm(ctx, say)
+	}
+	binding, err := model.Bind(m.Package, m.Inputs, m.Outputs)
 	if err != nil {
 		return err
 	}

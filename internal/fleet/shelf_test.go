@@ -40,9 +40,13 @@ func (s *shelf) put(p fleettest.Package, aliases ...string) fleet.Version {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v := fleet.Version{Name: opened.Manifest.Name, Digest: opened.Digest, Aliases: aliases, BuiltIn: true, Added: time.Unix(int64(len(s.versions)), 0)}
+	v := fleet.Version{Name: opened.Manifest.Name, Digest: opened.Digest, Number: 1, Aliases: aliases, BuiltIn: true, Added: time.Unix(int64(len(s.versions)), 0)}
 	for i := range s.versions {
-		if s.versions[i].Name == v.Name && len(aliases) > 0 {
+		if s.versions[i].Name != v.Name {
+			continue
+		}
+		v.Number++
+		if len(aliases) > 0 {
 			s.versions[i].Aliases = nil
 		}
 	}

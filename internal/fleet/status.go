@@ -56,6 +56,15 @@ func (f *Fleet) Models() []Status {
 	return list
 }
 
+// Status is that of the version that a reference means now; nothing is woken.
+func (f *Fleet) Status(ref string) (Status, error) {
+	e, err := f.find(ref)
+	if err != nil {
+		return Status{}, err
+	}
+	return e.status(), nil
+}
+
 func (e *entry) status() Status {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -64,12 +73,16 @@ func (e *entry) status() Status {
 	if e.why != nil {
 		s.Reason = sentence(e.why)
 	}
-	if m := e.model; m != nil {
-		s.Package, s.Report = m.Package, m.Report
+	m := e.model
+	if m == nil {
+		return s
+	}
+	s.Package, s.Report = m.Package, m.Report
+	s.LoadMS, s.FirstMS = ms(m.LoadTime), ms(m.FirstTime)
+	if m.Pictures() {
 		s.Input, s.Output, s.Recipe = &m.Binding.Input, &m.Binding.Logits, &m.Binding.Recipe
 		s.Classes, s.Embedding, s.Rows = m.Classes, m.Width, m.Rows
 		s.Activation, s.TopK = m.Binding.Activation, m.Binding.TopK
-		s.LoadMS, s.FirstMS = ms(m.LoadTime), ms(m.FirstTime)
 	}
 	return s
 }

@@ -16,10 +16,10 @@ func Admin(o Options, admit func(*http.Request) error, mux *http.ServeMux) http.
 	all := http.NewServeMux()
 	for _, r := range d.routes() {
 		if r.quiet {
-			all.Handle(r.path, d.serve(r.path, false, true, r.dispatch()))
+			all.Handle(r.path, d.serve(route{path: r.path, quiet: true}, r.dispatch()))
 		}
 	}
-	all.Handle("/", d.serve("admin", false, true, func(x *exchange, r *http.Request) error {
+	all.Handle("/", d.serve(route{path: "admin", quiet: true}, func(x *exchange, r *http.Request) error {
 		if err := admit(r); err != nil {
 			return err
 		}

@@ -30,6 +30,9 @@ type arena struct {
 	done  bool    // nobody reads the bytes any more, so that they may be used again
 	one   [1]byte // where a byte is read to see whether there is another
 	body  *body   // what is being read; nil before that
+
+	// The body is compressed: its length says nothing of how many bytes it has.
+	inflates bool
 }
 
 func (d *door) newArena() *arena {
@@ -40,8 +43,6 @@ func (d *door) newArena() *arena {
 // bytes are the caller's already.
 func (a *arena) reserve(ctx context.Context, n, taken int64) error {
 	_, size := classOf(n)
-	waiting, cancel := context.WithTimeout(ctx, a.wait)
-	defer cancel()
 	if a.body != nil {
 		defer a.body.pause(time.Now())
 	}
@@ -49,16 +50,24 @@ func (a *arena) reserve(ctx context.Context, n, taken int64) error {
 		return problem.PictureTooLarge.New("the request needs more memory than the server gives to all requests together, %s; send its pictures in several requests", units.Bytes(whole.Size())).
 			With("limit_bytes", whole.Size())
 	}
-	if err := a.budget.Acquire(waiting, size-taken); err != nil {
-		if ctx.Err() == nil && waiting.Err() != nil {
-			return problem.Overloaded.New("other requests hold all the memory that there is for pictures; try again in a moment").
-				With("retry_after_seconds", 1).Because(err)
-		}
+	if err := acquire(ctx, a.budget, a.wait, size-taken); err != nil {
 		return err
 	}
 	a.slabs = append(a.slabs, a.pools.get(n))
 	a.used = 0
 	return nil
+}
+
+// acquire takes n bytes of the budget. Waiting longer than that for them is overload.
+func acquire(ctx context.Context, from Budget, wait time.Duration, n int64) error {
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	err := from.Acquire(waiting, n)
+	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
+		return problem.Overloaded.New("other requests hold all the memory that there is for pictures; try again in a moment").
+			With("retry_after_seconds", 1).Because(err)
+	}
+	return err
 }
 
 // read reads src to its end and returns its bytes, which are good until close.
@@ -138,7 +147,7 @@ func (a *arena) grow(ctx context.Context, start int) error {
 // and sends little holds little.
 func (a *arena) more(n int64) int64 {
 	due, read := a.body.due()
-	if due < 0 {
+	if due < 0 || a.inflates {
 		return max(step, n/4)
 	}
 	if due > 7*read {

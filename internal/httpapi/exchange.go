@@ -36,8 +36,9 @@ type exchange struct {
 	began  time.Time
 	trace  Trace
 	who    principal.Principal
-	drawer Drawer // nil unless problems are to be drawn for a person
-	body   *body  // nil while nobody has read it
+	drawer Drawer  // nil unless problems are to be drawn for a person
+	refuse Refusal // nil unless the route has a form of its own for problems
+	body   *body   // nil while nobody has read it
 	limits *Limits
 	bodied bool // the request has a body
 	left   bool // the answer is out before the body is in
@@ -101,20 +102,20 @@ func (x *exchange) send(r *http.Request, status int, contentType string, content
 
 // serve is the one place where a request is named, checked, answered, logged
 // and counted.
-func (d *door) serve(route string, guarded, quiet bool, h handler) http.Handler {
+func (d *door) serve(at route, h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := &exchange{ResponseWriter: w, route: route, method: knownMethod(r.Method), began: time.Now(), limits: &d.Limits, bodied: r.ContentLength != 0}
+		x := &exchange{ResponseWriter: w, route: at.path, refuse: at.refuse, method: knownMethod(r.Method), began: time.Now(), limits: &d.Limits, bodied: r.ContentLength != 0}
 		d.metrics.inFlight.Inc()
 		defer d.metrics.inFlight.Dec()
 		r = x.begin(r)
-		ctx, span := d.Tracer.Start(r.Context(), "http "+x.method+" "+route)
+		ctx, span := d.Tracer.Start(r.Context(), "http "+x.method+" "+at.path)
 		span.Set("request_id", x.id)
 		r = r.WithContext(ctx)
-		aborted := d.answer(x, r, guarded, h)
+		aborted := d.answer(x, r, at.guarded, h)
 		span.Set("http.response.status_code", strconv.Itoa(x.status))
 		span.End(x.err)
 		d.metrics.observe(x)
-		d.log(r, x, quiet)
+		d.log(r, x, at.quiet)
 		if aborted {
 			panic(http.ErrAbortHandler) //nolint:forbidigo // half an answer is out: net/http then cuts the connection, so that nobody takes it for a whole
 		}
@@ -212,6 +213,11 @@ func (d *door) refuse(x *exchange, r *http.Request, p *problem.Problem) {
 	x.problemHeaders(p)
 	if x.drawer != nil {
 		x.drawer.Problem(x, r, p.With("request_id", x.id))
+		return
+	}
+	if x.refuse != nil {
+		contentType, content := x.refuse(p)
+		x.send(r, p.Kind.Status, contentType, content)
 		return
 	}
 	x.send(r, p.Kind.Status, "application/problem+json", encode(p.With("request_id", x.id)))

@@ -82,6 +82,7 @@ type Options struct {
 	Logger    *slog.Logger          // nil: nothing is logged
 	Metrics   prometheus.Registerer // nil: not exported
 	Tracer    telemetry.Tracer      // nil: telemetry.NoTracer
+	Routes    []Route               // addresses that other rooms serve behind this door
 	Pages     http.Handler          // everything that is no route of this package, see also Drawer; nil: problem 404
 	Version   string                // the release, for the specification
 }

@@ -27,6 +27,7 @@ type body struct {
 	length      int64 // declared; -1 is unknown
 	ended       bool  // EOF was seen
 	silent      bool  // a large body of which nothing has come
+	failed      error // why no more of it can be read; nil also at its end
 }
 
 // silence is how long a large body may keep us waiting for its first bytes.
@@ -59,6 +60,8 @@ func (b *body) Read(p []byte) (int, error) {
 	if err != nil {
 		if errors.Is(err, io.EOF) {
 			b.end()
+		} else {
+			b.failed = err
 		}
 		return n, err
 	}

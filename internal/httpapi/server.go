@@ -17,7 +17,9 @@ type door struct {
 	Options
 	metrics *metrics
 	pools   pools
-	spec    func() ([]byte, error)
+
+	compressors compressors
+	spec        func() ([]byte, error)
 }
 
 // route is one path with its methods.
@@ -26,6 +28,7 @@ type route struct {
 	guarded bool // Host, Origin and key are checked
 	quiet   bool // probes come every second: their lines are for debugging
 	methods map[string]handler
+	refuse  Refusal // nil: problem documents
 }
 
 func (d *door) routes() []route {
@@ -50,12 +53,13 @@ func New(o Options) http.Handler {
 	d.spec = sync.OnceValues(func() ([]byte, error) { return api.JSON(d.Version) })
 	mux := http.NewServeMux()
 	for _, r := range d.routes() {
-		mux.Handle(r.path, d.serve(r.path, r.guarded, r.quiet, r.dispatch()))
+		mux.Handle(r.path, d.serve(r, r.dispatch()))
 	}
-	nothing := d.serve("other", false, false, notFound)
+	d.mount(mux)
+	nothing := d.serve(route{path: "other"}, notFound)
 	mux.Handle("/v1/", nothing)
 	mux.Handle("/v1", nothing) // which the mux would redirect to the one above
-	mux.Handle("/", d.serve("pages", false, false, d.pages))
+	mux.Handle("/", d.serve(route{path: "pages"}, d.pages))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The mux would answer with a redirect that nobody logs.
 		if p := path.Clean(r.URL.Path); p != r.URL.Path && p+"/" != r.URL.Path {
@@ -83,6 +87,9 @@ func (r route) dispatch() handler {
 		}
 		if h := r.methods[method]; h != nil {
 			return h(x, req)
+		}
+		if len(allow) == 0 {
+			return notFound(x, req)
 		}
 		x.Header().Set("Allow", strings.Join(allow, ", "))
 		method = knownMethod(req.Method)

@@ -1,5 +1,6 @@
-// Package oipapi is the gRPC door. It carries the health service of gRPC, so that
-// orchestrators and load balancers can ask it as they ask any gRPC server, and
-// refuses everything else with the right code: without a key Unauthenticated,
-// with one Unimplemented. The Open Inference Protocol moves in here.
+// Package oipapi holds the doors of the Open Inference Protocol. The gRPC door
+// serves inference.GRPCInferenceService with Triton's extensions, reflection, and
+// gRPC's health protocol, so that orchestrators and load balancers can ask it as
+// they ask any gRPC server. Without a key every call but health is
+// Unauthenticated.
 package oipapi

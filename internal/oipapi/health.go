@@ -2,6 +2,7 @@ package oipapi
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,12 +13,14 @@ import (
 )
 
 // health answers gRPC's health protocol (grpc/grpc, doc/health-checking.md) for
-// the server as a whole, which is the service "". It asks when it is asked,
-// instead of being told: readiness has one source.
+// the server as a whole, which is the service "", and for the services on it,
+// which are as ready as it is. It asks when it is asked, instead of being told:
+// readiness has one source.
 type health struct {
 	healthpb.UnimplementedHealthServer
-	ready func() error
-	poll  time.Duration
+	ready    func() error
+	poll     time.Duration
+	services []string // "" among them
 
 	once sync.Once
 	stop chan struct{} // closed by close
@@ -37,17 +40,22 @@ func (h *health) now() healthpb.HealthCheckResponse_ServingStatus {
 	return healthpb.HealthCheckResponse_SERVING
 }
 
-// Check answers for the service "".
+// Check answers for one service.
 func (h *health) Check(_ context.Context, r *healthpb.HealthCheckRequest) (*healthpb.HealthCheckResponse, error) {
-	if r.GetService() != "" {
-		return nil, status.Error(codes.NotFound, "only the server as a whole, the service \"\", has a health here")
+	if !slices.Contains(h.services, r.GetService()) {
+		return nil, status.Error(codes.NotFound, "there is no such service here; the server as a whole is the service \"\"")
 	}
 	return &healthpb.HealthCheckResponse{Status: h.now()}, nil
 }
 
-// List answers for all services, of which there is one.
+// List answers for all services.
 func (h *health) List(context.Context, *healthpb.HealthListRequest) (*healthpb.HealthListResponse, error) {
-	return &healthpb.HealthListResponse{Statuses: map[string]*healthpb.HealthCheckResponse{"": {Status: h.now()}}}, nil
+	now := h.now()
+	statuses := make(map[string]*healthpb.HealthCheckResponse, len(h.services))
+	for _, name := range h.services {
+		statuses[name] = &healthpb.HealthCheckResponse{Status: now}
+	}
+	return &healthpb.HealthListResponse{Statuses: statuses}, nil
 }
 
 // Watch sends the health and then each change, until the caller goes or the
@@ -59,7 +67,7 @@ func (h *health) Watch(r *healthpb.HealthCheckRequest, stream grpc.ServerStreami
 	last := healthpb.HealthCheckResponse_UNKNOWN
 	for stopped := false; ; {
 		status := healthpb.HealthCheckResponse_SERVICE_UNKNOWN
-		if r.GetService() == "" {
+		if slices.Contains(h.services, r.GetService()) {
 			status = h.now()
 		}
 		if status != last {

@@ -14,10 +14,13 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	_ "google.golang.org/grpc/encoding/gzip" // clients may compress with it
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
 
+	"github.com/goshawk-ai/goshawk/api/oip"
 	"github.com/goshawk-ai/goshawk/internal/access"
 	"github.com/goshawk-ai/goshawk/internal/principal"
 	"github.com/goshawk-ai/goshawk/internal/problem"
@@ -25,9 +28,15 @@ import (
 
 const healthService = "/grpc.health.v1.Health/"
 
-// Options of New. Access is needed.
+// Options of New. Access is needed. Without Inference and Repository, which come
+// together, the door answers for the server's health and nothing else.
 type Options struct {
-	Access  *access.Guard
+	Access     *access.Guard
+	Inference  Inference
+	Repository Repository
+	Settings   *Settings // nil: of its own; one for all doors of a server
+	Version    string    // of this release
+
 	Ready   func() error // nil: always
 	TLS     *tls.Config  // nil: in the clear
 	MaxBody int          // 100 MB: bytes of one message; grpc's own default is 4 MB
@@ -35,6 +44,8 @@ type Options struct {
 	Logger  *slog.Logger // nil: nothing is logged
 	// Poll (1 s) is how often a watcher of the health is told what changed.
 	Poll time.Duration
+	// InFlight (16) requests of one stream are computed at a time.
+	InFlight int
 }
 
 // Server is the door. Make it with New, run it with Serve, end it with Stop.
@@ -63,11 +74,18 @@ func New(o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{guard: o.Access, log: o.Logger, health: &health{ready: o.Ready, poll: o.Poll, stop: make(chan struct{})}}
+	if o.InFlight <= 0 {
+		o.InFlight = 16
+	}
+	s := &Server{guard: o.Access, log: o.Logger, health: &health{ready: o.Ready, poll: o.Poll, stop: make(chan struct{}), services: []string{""}}}
 	options := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(o.MaxBody),
 		grpc.MaxConcurrentStreams(o.Streams),
 		grpc.ConnectionTimeout(10 * time.Second),
+		grpc.InTapHandle(s.admit),
+		grpc.ForceServerCodecV2(newCodec(2 * int64(o.MaxBody))),
+		// The one way to have a decompressor for this server and not for the whole program.
+		grpc.RPCDecompressor(inflater{int64(o.MaxBody)}), //nolint:staticcheck // deprecated for a global registry
 		grpc.ChainUnaryInterceptor(s.unary),
 		grpc.ChainStreamInterceptor(s.stream),
 		// So that a method that is not here asks for a key like all others.
@@ -80,7 +98,24 @@ func New(o Options) *Server {
 	}
 	s.server = grpc.NewServer(options...)
 	healthpb.RegisterHealthServer(s.server, s.health)
+	if o.Inference != nil {
+		s.serveInference(&o)
+	}
 	return s
+}
+
+// serveInference adds the Open Inference Protocol, and reflection (v1 and
+// v1alpha), by which tools find out what is served.
+func (s *Server) serveInference(o *Options) {
+	if o.Settings == nil {
+		o.Settings = NewSettings()
+	}
+	s.health.services = append(s.health.services, oip.GRPCInferenceService_ServiceDesc.ServiceName)
+	s.server.RegisterService(bounded(oip.GRPCInferenceService_ServiceDesc), &grpcDoor{
+		service: &service{inference: o.Inference, repository: o.Repository},
+		ready:   o.Ready, settings: o.Settings, version: o.Version, log: o.Logger, inFlight: o.InFlight,
+	})
+	reflection.Register(s.server)
 }
 
 // Serve answers on the listener until Stop, and returns nil then.
@@ -115,10 +150,6 @@ func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 	s.running.Add(1)
 	defer s.running.Add(-1)
 	defer s.recover(info.FullMethod, &err)
-	ctx, err = s.admit(ctx, info.FullMethod)
-	if err != nil {
-		return nil, err
-	}
 	return handle(ctx, request)
 }
 
@@ -126,28 +157,21 @@ func (s *Server) stream(server any, stream grpc.ServerStream, info *grpc.StreamS
 	s.running.Add(1)
 	defer s.running.Add(-1)
 	defer s.recover(info.FullMethod, &err)
-	ctx, err := s.admit(stream.Context(), info.FullMethod)
-	if err != nil {
-		return err
-	}
-	return handle(server, &known{stream, ctx})
+	return handle(server, received{stream})
 }
 
-// known is a stream whose context knows who asks.
-type known struct {
-	grpc.ServerStream
-	ctx context.Context //nolint:containedctx // it is the stream's, and grpc asks for it
-}
+// received is a stream whose messages are bounded.
+type received struct{ grpc.ServerStream }
 
-func (k *known) Context() context.Context { return k.ctx }
+func (r received) RecvMsg(m any) error { return receive(r.ServerStream.RecvMsg, m) }
 
-// admit says who asks. Health needs no key: a probe has none to send, and
-// /readyz tells as much.
-func (s *Server) admit(ctx context.Context, method string) (context.Context, error) {
-	if strings.HasPrefix(method, healthService) {
+// admit says who asks, by the call's headers: before a byte of its message is
+// read. Health needs no key: a probe has none to send, and /readyz tells as much.
+func (s *Server) admit(ctx context.Context, call *tap.Info) (context.Context, error) {
+	if strings.HasPrefix(call.FullMethodName, healthService) {
 		return ctx, nil
 	}
-	who, err := s.guard.Who(metadata.ValueFromIncomingContext(ctx, "authorization"))
+	who, err := s.guard.Who(call.Header.Get("authorization"))
 	if err != nil {
 		return nil, status.Error(codes.Unauthenticated, problem.Of(err).Detail)
 	}

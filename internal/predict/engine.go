@@ -12,6 +12,9 @@ type Engine interface {
 	// NAME@sha256:HEX, and writes into raw, whose slices it reuses. Errors are
 	// problems, or the cause with which ctx ended.
 	Classify(ctx context.Context, version string, encoded []byte, raw *Raw) error
+	// Infer runs one version on tensors, or on encoded pictures in place of a
+	// tensor, and fills call.Out and call.Stages. Errors are as Classify's.
+	Infer(ctx context.Context, version string, call *TensorCall) error
 }
 
 // Raw is what an engine gives back of one picture.

@@ -82,19 +82,29 @@ func (l *Local) Classify(ctx context.Context, version string, encoded []byte, ra
 	_, queue := l.tracer.Start(ctx, "queue")
 	raw.Queue, err = l.scheduler.Do(ctx, key, func(ctx context.Context, lane int) error {
 		queue.End(nil)
-		// Here and not before the queue: what waits holds no pixels, and under
-		// overload the newest would stand behind the others' reservations.
-		if err := l.budget.Acquire(ctx, plan.Bytes); err != nil {
-			return err
-		}
-		defer l.budget.Release(plan.Bytes)
-		return l.compute(ctx, &l.lanes[lane], m, encoded, info, plan, raw)
+		return l.onLane(ctx, &l.lanes[lane], m, encoded, info, plan, func(slot *fleet.Slot, decode, preprocess time.Duration) (err error) {
+			raw.Decode, raw.Preprocess = decode, preprocess
+			if raw.Infer, err = l.stage(ctx, "infer", func() error { return m.Infer(ctx, slot) }); err != nil {
+				return err
+			}
+			raw.Scores = append(raw.Scores, slot.Logits...)
+			raw.Embedding = append(raw.Embedding, slot.Embedding...)
+			return nil
+		})
 	})
 	return err
 }
 
-// compute is what a lane does: pixels, tensor, scores.
-func (l *Local) compute(ctx context.Context, memory *laneMemory, m *fleet.Model, encoded []byte, info picture.Info, plan picture.Plan, raw *Raw) (err error) {
+// onLane is what a lane does: pixels, tensor, and what infer makes of them.
+func (l *Local) onLane(ctx context.Context, memory *laneMemory, m *fleet.Model, encoded []byte, info picture.Info, plan picture.Plan,
+	infer func(slot *fleet.Slot, decode, preprocess time.Duration) error,
+) error {
+	// Here and not before the queue: what waits holds no pixels, and under
+	// overload the newest would stand behind the others' reservations.
+	if err := l.budget.Acquire(ctx, plan.Bytes); err != nil {
+		return err
+	}
+	defer l.budget.Release(plan.Bytes)
 	if plan.Bytes > kept {
 		defer memory.giveBack(plan.Bytes)
 	}
@@ -103,22 +113,19 @@ func (l *Local) compute(ctx context.Context, memory *laneMemory, m *fleet.Model,
 		return err
 	}
 	defer m.Return(slot)
-	if raw.Decode, err = l.stage(ctx, "decode", func() error {
+	decode, err := l.stage(ctx, "decode", func() error {
 		return l.decoder.Decode(ctx, encoded, info, plan, &memory.image)
-	}); err != nil {
+	})
+	if err != nil {
 		return err
 	}
-	if raw.Preprocess, err = l.stage(ctx, "preprocess", func() error {
+	preprocess, err := l.stage(ctx, "preprocess", func() error {
 		return m.Binding.Recipe.Fill(slot.Row, &memory.image, &memory.scratch)
-	}); err != nil {
+	})
+	if err != nil {
 		return err
 	}
-	if raw.Infer, err = l.stage(ctx, "infer", func() error { return m.Infer(ctx, slot) }); err != nil {
-		return err
-	}
-	raw.Scores = append(raw.Scores, slot.Logits...)
-	raw.Embedding = append(raw.Embedding, slot.Embedding...)
-	return nil
+	return infer(slot, decode, preprocess)
 }
 
 func (m *laneMemory) giveBack(size int64) {

@@ -36,7 +36,8 @@ type Options struct {
 // Predictor answers requests. It is safe for concurrent use.
 type Predictor struct {
 	Options
-	pool sync.Pool // *workspace
+	pool   sync.Pool // *workspace
+	ledger ledger
 }
 
 // workspace is what one picture's answer needs besides the engine's memory.
@@ -63,11 +64,8 @@ func (p *Predictor) Run(ctx context.Context, r Request) (*Answer, error) {
 	if len(r.Pictures) == 0 {
 		return nil, problem.InvalidRequest.New("the request holds no picture")
 	}
-	if p.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, p.Timeout, problem.DeadlineExceeded.New("the pictures were not done within %v", p.Timeout))
-		defer cancel()
-	}
+	ctx, cancel := p.bounded(ctx)
+	defer cancel()
 	ref := r.Model
 	if ref == "" {
 		ref = p.Default
@@ -77,6 +75,9 @@ func (p *Predictor) Run(ctx context.Context, r Request) (*Answer, error) {
 		return nil, err
 	}
 	defer release()
+	if !m.Pictures() {
+		return nil, problem.InvalidRequest.New("the model %q takes tensors and no pictures; it is served at /v2/models/%s/infer", m.Version.Name, m.Version.Name)
+	}
 	answer := &Answer{
 		ID:      newID("pred_"),
 		Model:   Model{Name: m.Version.Name, Version: m.Version.Digest},
@@ -141,6 +142,7 @@ func (p *Predictor) one(ctx context.Context, m *fleet.Model, r *Request, i int, 
 	}
 	w := p.pool.Get().(*workspace)
 	defer p.pool.Put(w)
+	began := time.Now()
 	ctx, span := p.Tracer.Start(ctx, "predict")
 	err := p.Engine.Classify(ctx, m.Version.Name+"@"+m.Version.Digest, r.Pictures[i].Data, &w.raw)
 	result.SHA256 = hex.EncodeToString(w.raw.SHA256[:])
@@ -150,6 +152,7 @@ func (p *Predictor) one(ctx context.Context, m *fleet.Model, r *Request, i int, 
 		result.Predictions, err = w.interpret(m, r)
 	}
 	p.Metrics.picture(m.Version, &w.raw, err)
+	p.ledger.note(m.Version, 1, 1, TensorStages{w.raw.Queue, w.raw.Decode + w.raw.Preprocess, w.raw.Infer}, time.Since(began), err)
 	span.End(err)
 	return err
 }

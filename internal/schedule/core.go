@@ -2,11 +2,12 @@ package schedule
 
 import "time"
 
-// Key groups requests that cost about the same: a model and a size of picture.
-// There are as many keys as loaded models times a few sizes.
+// Key groups requests that cost about the same: a model, and a size of picture or
+// of tensors. There are as many keys as loaded models times a few sizes.
 type Key struct {
-	Model string
-	Size  uint8
+	Model   string
+	Size    uint8
+	Tensors bool
 }
 
 // settings bound the queue. The bound is in time and not in places: 128 places

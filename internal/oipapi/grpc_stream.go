@@ -1,0 +1,155 @@
+package oipapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/goshawk-ai/goshawk/api/oip"
+	"github.com/goshawk-ai/goshawk/internal/problem"
+)
+
+type inferStream = grpc.BidiStreamingServer[oip.ModelInferRequest, oip.ModelStreamInferResponse]
+
+// ModelStreamInfer answers each request of the stream once, in their order, while
+// up to inFlight of them are computed; a caller who sends more waits. A request
+// that fails is answered with its error and the stream goes on, unless the caller
+// sent Triton's header triton_grpc_error: then its error is the stream's end.
+func (g *grpcDoor) ModelStreamInfer(stream inferStream) error {
+	if v := metadata.ValueFromIncomingContext(stream.Context(), "triton_grpc_error"); len(v) > 0 && v[0] == "true" {
+		return g.oneByOne(stream)
+	}
+	ctx, cancel := context.WithCancel(stream.Context())
+	defer cancel()
+	p := &pipeline{slots: make(chan struct{}, g.inFlight), queue: make(chan chan *oip.ModelStreamInferResponse, g.inFlight)}
+	sent := make(chan error, 1)
+	go func() {
+		err := p.send(stream)
+		if err != nil {
+			cancel()
+			p.drain()
+		}
+		sent <- err
+	}()
+	err := p.receive(stream, func(r *oip.ModelInferRequest) *oip.ModelStreamInferResponse { return g.answerInStream(ctx, r) })
+	close(p.queue)
+	if failed := <-sent; err == nil {
+		err = failed
+	}
+	return err
+}
+
+// pipeline holds the requests of a stream that are under way. Each has a slot
+// from before it is read until after its answer is sent.
+type pipeline struct {
+	slots chan struct{}
+	queue chan chan *oip.ModelStreamInferResponse // as long as there are slots: putting in never waits
+}
+
+// receive begins each request, until there are no more.
+func (p *pipeline) receive(stream inferStream, answer func(*oip.ModelInferRequest) *oip.ModelStreamInferResponse) error {
+	for {
+		p.slots <- struct{}{}
+		r, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		one := make(chan *oip.ModelStreamInferResponse, 1)
+		go func() { one <- answer(r) }()
+		p.queue <- one
+	}
+}
+
+func (p *pipeline) send(stream inferStream) error {
+	for next := range p.queue {
+		err := stream.Send(<-next)
+		<-p.slots
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drain waits for what nobody will hear of.
+func (p *pipeline) drain() {
+	for next := range p.queue {
+		<-next
+		<-p.slots
+	}
+}
+
+// answerInStream answers a request or says why not.
+func (g *grpcDoor) answerInStream(ctx context.Context, r *oip.ModelInferRequest) *oip.ModelStreamInferResponse {
+	response, err := g.inferSafely(ctx, r)
+	if err == nil {
+		return &oip.ModelStreamInferResponse{InferResponse: final(response)}
+	}
+	text := "the caller went away"
+	if p, gone := reason(ctx, err); !gone {
+		g.report(p)
+		text = strings.ToValidUTF8(p.Detail, "\uFFFD") // else it could not be sent
+	}
+	return &oip.ModelStreamInferResponse{
+		ErrorMessage: text,
+		InferResponse: final(&oip.ModelInferResponse{
+			Id: r.GetId(), ModelName: r.GetModelName(), ModelVersion: r.GetModelVersion(),
+		}),
+	}
+}
+
+// final marks the only answer of a request as its last, as Triton marks each.
+func final(r *oip.ModelInferResponse) *oip.ModelInferResponse {
+	if r.Parameters == nil {
+		r.Parameters = make(map[string]*oip.InferParameter, 1)
+	}
+	r.Parameters["triton_final_response"] = &oip.InferParameter{ParameterChoice: &oip.InferParameter_BoolParam{BoolParam: true}}
+	return r
+}
+
+// inferSafely is infer for a goroutine of its own, where a panic would end the
+// program instead of the call.
+func (g *grpcDoor) inferSafely(ctx context.Context, r *oip.ModelInferRequest) (response *oip.ModelInferResponse, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			g.log.Error("panic in a request of a gRPC stream", slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+			err = problem.Internal.New("something went wrong here; the log says what").Because(fmt.Errorf("panic: %v", v))
+		}
+	}()
+	if p, ok := r.GetParameters()["triton_enable_empty_final_response"]; ok {
+		if _, ok := p.GetParameterChoice().(*oip.InferParameter_BoolParam); !ok {
+			return nil, problem.InvalidRequest.New("the parameter triton_enable_empty_final_response is true or false")
+		}
+	}
+	return g.infer(ctx, r)
+}
+
+// oneByOne answers in turn, and the first error ends the stream.
+func (g *grpcDoor) oneByOne(stream inferStream) error {
+	for {
+		r, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		response, err := g.inferSafely(stream.Context(), r)
+		if err != nil {
+			return g.refuse(stream.Context(), err)
+		}
+		if err := stream.Send(&oip.ModelStreamInferResponse{InferResponse: final(response)}); err != nil {
+			return err
+		}
+	}
+}

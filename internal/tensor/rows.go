@@ -1,0 +1,51 @@
+package tensor
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Row is the i-th of n rows, the first axis's parts, as a tensor [1,…] that
+// shares t's memory. t has a first axis of size n > i >= 0.
+func (t *Tensor) Row(i, n int) *Tensor {
+	row := &Tensor{Name: t.Name, Type: t.Type, Shape: slices.Clone(t.Shape)}
+	row.Shape[0] = 1
+	if t.Type == String {
+		size := len(t.Strings) / n
+		row.Strings = t.Strings[i*size : (i+1)*size : (i+1)*size]
+		return row
+	}
+	size := len(t.Data) / n
+	row.Data = t.Data[i*size : (i+1)*size : (i+1)*size]
+	return row
+}
+
+// Concat puts tensors together along the first axis, into memory of its own
+// unless there is but one. They must agree in type and in all other sizes.
+func Concat(parts []*Tensor) (*Tensor, error) {
+	if len(parts) == 1 {
+		return parts[0], nil
+	}
+	first := parts[0]
+	whole := &Tensor{Name: first.Name, Type: first.Type, Shape: slices.Clone(first.Shape)}
+	whole.Shape[0] = 0
+	bytes := 0
+	for _, p := range parts {
+		if p.Type != first.Type || len(p.Shape) != len(first.Shape) || !slices.Equal(p.Shape[1:], first.Shape[1:]) {
+			return nil, fmt.Errorf("%q is %s %v in one part and %s %v in another", first.Name, first.Type, first.Shape, p.Type, p.Shape)
+		}
+		whole.Shape[0] += p.Shape[0]
+		bytes += len(p.Data)
+	}
+	if first.Type == String {
+		for _, p := range parts {
+			whole.Strings = append(whole.Strings, p.Strings...)
+		}
+		return whole, nil
+	}
+	whole.Data = Aligned(bytes)[:0]
+	for _, p := range parts {
+		whole.Data = append(whole.Data, p.Data...)
+	}
+	return whole, nil
+}
