@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -28,7 +29,7 @@ func (t *target) dial() (*wire, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := net.DialTimeout("tcp", u.Host, 10*time.Second)
+	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(context.Background(), "tcp", u.Host)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func (t *target) closed(pictures [][]byte, concurrency int, duration time.Durati
 			parts[i].Wrong++
 			return
 		}
-		defer w.conn.Close()
+		defer func() { _ = w.conn.Close() }()
 		for n := i; time.Since(began) < duration && err == nil; n += concurrency {
 			sent := time.Now()
 			var status int

@@ -41,7 +41,7 @@ type (
 		p    *time.Duration
 		none bool // 0s is a value
 	}
-	address  struct {
+	address struct {
 		p   *string
 		off bool // may be Off
 	}
