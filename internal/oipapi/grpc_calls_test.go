@@ -86,14 +86,14 @@ func TestEachCallHasALine(t *testing.T) {
 		t.Errorf("the line is %v", line)
 	}
 
-	ctx = metadata.AppendToOutgoingContext(t.Context(), "x-request-id", "harm\tful")
+	ctx = metadata.AppendToOutgoingContext(t.Context(), "x-request-id", "harm ful")
 	_, err := c.ModelInfer(ctx, &request{ModelName: "trees", Inputs: []*inTensor{{Name: "x", Datatype: "WHAT"}}}, grpc.Header(&header))
 	if err == nil {
 		t.Fatal("an unknown datatype was taken")
 	}
 	until(t, "the call that failed has no line", func() bool { return len(log.of(t, "ModelInfer")) == 2 })
 	line = log.of(t, "ModelInfer")[1]
-	if line["outcome"] != "invalid-request" || line["code"] != "InvalidArgument" || line["request_id"] == "harm\tful" || line["request_id"] == "" {
+	if line["outcome"] != "invalid-request" || line["code"] != "InvalidArgument" || line["request_id"] == "harm ful" || line["request_id"] == "" {
 		t.Errorf("the line is %v", line)
 	}
 

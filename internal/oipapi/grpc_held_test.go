@@ -38,7 +38,7 @@ func giving(n int) *echo {
 }
 
 func TestAnAnswerHoldsTheBudgetUntilItIsTaken(t *testing.T) {
-	const size = 4 << 20
+	const size = 3 << 20
 	budget := schedule.NewBudget(16 << 20)
 	c, _ := serve(t, giving(size), oipapi.Options{Budget: budget})
 
@@ -66,10 +66,10 @@ func TestAnAnswerHoldsTheBudgetUntilItIsTaken(t *testing.T) {
 
 func TestWhoNeverTakesItsAnswerIsCutOff(t *testing.T) {
 	budget := schedule.NewBudget(16 << 20)
-	c, _ := serve(t, giving(4<<20), oipapi.Options{Budget: budget, Grace: 50 * time.Millisecond, LeastRate: 1 << 40})
+	c, _ := serve(t, giving(3<<20), oipapi.Options{Budget: budget, Grace: 50 * time.Millisecond, LeastRate: 1 << 40})
 	stream := open(t, t.Context(), c)
 	send(t, stream, raw("UINT8", []byte{1}, 1))
-	until(t, "an answer that nobody reads is not counted", func() bool { return budget.Used() >= 4<<20 })
+	until(t, "an answer that nobody reads is not counted", func() bool { return budget.Used() >= 3<<20 })
 	until(t, "nobody reads the answer, and it is kept for ever", func() bool { return budget.Used() == 0 })
 	_, err := stream.Recv()
 	wants(t, err, codes.Unavailable)

@@ -18,8 +18,9 @@ func (g *grpcDoor) ModelInfer(ctx context.Context, r *oip.ModelInferRequest) (*o
 
 // infer answers a request. What it holds of the budget goes to whoever sends the
 // answer.
-func (g *grpcDoor) infer(ctx context.Context, r *oip.ModelInferRequest) (response *oip.ModelInferResponse, held *hold, err error) {
-	if held, err = take(ctx, g.budget, g.budgetWait, messageSpace(r)); err != nil {
+func (g *grpcDoor) infer(ctx context.Context, r *oip.ModelInferRequest) (*oip.ModelInferResponse, *hold, error) {
+	held, err := take(ctx, g.budget, g.budgetWait, messageSpace(r))
+	if err != nil {
 		return nil, nil, err
 	}
 	given := false
