@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/goshawk-ai/goshawk/internal/infer/backendtest/onnxgen"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
 	"github.com/goshawk-ai/goshawk/test/running"
@@ -49,24 +47,19 @@ func models() map[string]onnxgen.Model {
 func addModels(t *testing.T, data string) {
 	t.Helper()
 	dir := t.TempDir()
-	var all errgroup.Group
-	all.SetLimit(2)
 	for name, m := range models() {
 		file := filepath.Join(dir, name+".onnx")
 		if err := os.WriteFile(file, m.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		all.Go(func() error { return add(t, data, file, name) })
-	}
-	if err := all.Wait(); err != nil {
-		t.Fatal(err)
+		add(t, data, file, name)
 	}
 }
 
-func add(t *testing.T, data, file, name string) error {
+func add(t *testing.T, data, file, name string) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), running.Binary(t), "models", "add", file, "--kind", "tensor", "--name", name, "--data", data)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("goshawk models add %s: %w\n%s", name, err, out)
+		t.Fatalf("goshawk models add %s: %v\n%s", name, err, out)
 	}
-	return nil
 }
