@@ -58,12 +58,14 @@ func reflection(t *testing.T, address string, header ...string) {
 		{`{"model_name": "nobody"}`, []string{"inference.GRPCInferenceService/ModelInfer"}, "Code: NotFound"},
 		{
 			`{"id": "7", "model_name": "int64-2", "inputs": [{"name": "in", "datatype": "INT64", "shape": [1, 2], "contents": {"int64_contents": [1, 2]}}]}`,
-			[]string{"inference.GRPCInferenceService/ModelInfer"}, `"AQAAAAAAAAACAAAAAAAAAA=="`,
+			[]string{"inference.GRPCInferenceService/ModelInfer"},
+			`"AQAAAAAAAAACAAAAAAAAAA=="`,
 		},
 		{
 			`{"model_name": "bool-1", "inputs": [{"name": "in", "datatype": "BOOL", "shape": [2]}], "raw_input_contents": ["AAE="]}
 			 {"model_name": "nobody", "inputs": []}`,
-			[]string{"inference.GRPCInferenceService/ModelStreamInfer"}, `"errorMessage"`,
+			[]string{"inference.GRPCInferenceService/ModelStreamInfer"},
+			`"errorMessage"`,
 		},
 	} {
 		args := []string{"-plaintext"}
