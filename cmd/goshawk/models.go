@@ -67,6 +67,7 @@ its own, with bounds, before it is taken. Its name then means this version,
 unless --no-alias.`,
 		Example: `  goshawk models add flowers/
   goshawk models add resnet50.onnx --name resnet50 --labels imagenet.txt --preset imagenet
+  goshawk models add sums.onnx --kind tensor --name sums
   goshawk models add https://example.org/flowers.tar.gz --sha256 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae`,
 		Args: arguments(1, 1, "one path or URL"),
 	}
@@ -77,7 +78,7 @@ unless --no-alias.`,
 	cmd.Flags().StringVar(&q.Import.Preset, "preset", "", "how pictures are prepared, for a bare .onnx file: imagenet, cifar10, …")
 	cmd.Flags().Var(&oneOf[picture.Layout]{&q.Import.Layout, []picture.Layout{picture.NCHW, picture.NHWC}}, "layout", "where the channels are, for a bare .onnx file that does not say")
 	cmd.Flags().Var(&oneOf[model.Kind]{&q.Import.Kind, []model.Kind{model.KindModel, model.KindTensor}}, "kind",
-		"what the model is: model classifies pictures; tensor, for all else, comes with a later release (default: what its package says, else model)")
+		"what the model is: model classifies pictures; tensor, for all else, is served over /v2 (default: what its package says, else model)")
 	cmd.Flags().StringVar(&q.SHA256, "sha256", "", "digest that the download must have, 64 hex digits")
 	cmd.Flags().BoolVar(&q.NoAlias, "no-alias", false, "leave the name meaning the version that it means now")
 	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {

@@ -81,7 +81,7 @@ func TestModelsRefusals(t *testing.T) {
 		{[]string{"add", "a", "--sha256", "00"}, exitUsage, "--sha256 belongs to an https:// address"},
 		{[]string{"add", "https://example.org/a"}, exitUsage, "needs --sha256"},
 		{[]string{"add", "nowhere.onnx"}, exitFailed, "nowhere.onnx"},
-		{[]string{"add", "m.onnx", "--kind", "tensor"}, exitFailed, "goshawk: models of kind Tensor take no pictures and are served over /v2, which comes with a later release"},
+		{[]string{"add", "m.onnx", "--kind", "tensor"}, exitFailed, "m.onnx"},
 		{[]string{"add", "m.onnx", "--kind", "photo"}, exitUsage, "want one of model, tensor"},
 		{[]string{"add", "m.onnx", "--layout", "chwn"}, exitUsage, "want one of nchw, nhwc"},
 		{[]string{"add"}, exitUsage, "takes one path or URL, and was given 0"},

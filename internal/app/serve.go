@@ -259,6 +259,7 @@ func (s *server) protocol(l net.Listener) oipapi.Options {
 		Repository: repository{s.engine.fleet, s.engine.predictor},
 		Settings:   s.settings, Version: s.version,
 		Ready: s.ready, TLS: s.tls, MaxBody: int(s.config.Limits.RequestBytes), Logger: s.log,
+		Metrics: s.metrics, Budget: s.engine.bodies,
 	}
 }
 

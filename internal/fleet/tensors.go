@@ -104,6 +104,10 @@ func (m *Model) Fit(in []*tensor.Tensor) error {
 }
 
 func (m *Model) fits(s *tensor.Spec, t *tensor.Tensor) error {
+	if t.Type == tensor.String && m.Pictures() {
+		return problem.InvalidRequest.New("the input %q is BYTES %v; the model %q takes encoded pictures as BYTES [N] or [N,1], or %s %v (-1 is any size)",
+			wording.Cut(t.Name), t.Shape, m.Version.Name, s.Type.Protocol(), s.Shape)
+	}
 	if t.Type != s.Type {
 		return problem.InvalidRequest.New("the input %q is of type %s; the model %q takes %s", wording.Cut(t.Name), t.Type.Protocol(), m.Version.Name, s.Type.Protocol())
 	}
@@ -146,13 +150,45 @@ func (m *Model) Wanted(outputs []string) ([]*tensor.Tensor, error) {
 // RunTensors computes out, as infer.Session.Run does, and says what failed in a
 // problem that names the model.
 func (m *Model) RunTensors(ctx context.Context, in, out []*tensor.Tensor) error {
-	if err := m.Session.Run(ctx, in, out); err != nil {
-		if native, ok := errors.AsType[*infer.Error](err); ok && native.Code == infer.BadInput {
-			return problem.InvalidRequest.New("the model %q refuses these inputs: %s", m.Version.Name, wording.Cut(native.Message)).Because(err)
-		}
-		return m.runProblem(ctx, err)
+	err := m.Session.Run(ctx, in, out)
+	if err == nil {
+		return nil
 	}
-	return nil
+	native, ok := errors.AsType[*infer.Error](err)
+	switch {
+	case !ok || ctx.Err() != nil:
+	case native.Code == infer.BadInput:
+		return problem.InvalidRequest.New("the model %q refuses these inputs: %s", m.Version.Name, wording.Cut(native.Message)).Because(err)
+	case native.Code != infer.OutOfMemory:
+		if symbol, a, b := m.disagreement(in); symbol != "" {
+			return problem.InvalidRequest.New("the model %q failed on these inputs: it calls sizes of them %q that are %d and %d here", m.Version.Name, wording.Cut(symbol), a, b).Because(err)
+		}
+		if !m.Pictures() {
+			return problem.Internal.New("the model %q failed on these inputs: %s", m.Version.Name, wording.Cut(native.Message)).Because(err)
+		}
+	}
+	return m.runProblem(ctx, err)
+}
+
+// disagreement finds an open size that the model gives one name and the inputs
+// two values. Exporters are careless with names, so this alone refuses nothing;
+// after a failed run it is whose fault that was.
+func (m *Model) disagreement(in []*tensor.Tensor) (symbol string, a, b int64) {
+	seen := map[string]int64{}
+	for _, s := range m.Inputs {
+		at := slices.IndexFunc(in, func(t *tensor.Tensor) bool { return t.Name == s.Name })
+		if at < 0 || len(in[at].Shape) != len(s.Symbols) {
+			continue
+		}
+		for i, name := range s.Symbols {
+			size := in[at].Shape[i]
+			if before, known := seen[name]; known && name != "" && before != size {
+				return name, before, size
+			}
+			seen[name] = size
+		}
+	}
+	return "", 0, 0
 }
 
 // Encoded gives the encoded pictures of a request that sends them in place of the

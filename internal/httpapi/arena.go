@@ -174,6 +174,14 @@ func (a *arena) close() {
 	a.slabs = nil
 }
 
+// leave is close without the budget's part, which is the caller's from then on:
+// so many bytes. The memory is the collector's.
+func (a *arena) leave() (n int64) {
+	n = a.held()
+	a.slabs = nil
+	return n
+}
+
 func (a *arena) release(s *slab, reusable bool) {
 	size := int64(len(s.bytes))
 	if reusable {

@@ -2,14 +2,11 @@ package httpapi
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base32"
 	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/principal"
@@ -127,15 +124,12 @@ func (d *door) serve(at route, h handler) http.Handler {
 
 // begin reads and writes the headers that every exchange has.
 func (x *exchange) begin(r *http.Request) *http.Request {
-	x.id = requestID(r.Header)
+	x.id = principal.NewRequestID(r.Header.Get("X-Request-Id"))
 	h := x.Header()
 	h.Set("X-Request-Id", x.id)
 	secure(h)
 	ctx := principal.WithRequestID(r.Context(), x.id)
-	if trace, ok := parseTrace(r.Header); ok {
-		x.trace = trace
-		ctx = context.WithValue(ctx, traceKey{}, trace)
-	}
+	ctx, x.trace = WithTrace(ctx, r.Header)
 	return r.WithContext(ctx)
 }
 
@@ -231,15 +225,4 @@ func (x *exchange) problemHeaders(p *problem.Problem) {
 	case http.StatusUnauthorized:
 		x.Header().Set("WWW-Authenticate", `Bearer realm="goshawk"`)
 	}
-}
-
-// requestID takes the caller's id when it is harmless, else makes one.
-func requestID(h http.Header) string {
-	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
-	if id := h.Get("X-Request-Id"); id != "" && len(id) <= 64 && strings.Trim(id, allowed) == "" {
-		return id
-	}
-	var random [10]byte
-	_, _ = rand.Read(random[:]) // never fails
-	return strings.ToLower(base32.HexEncoding.EncodeToString(random[:]))
 }

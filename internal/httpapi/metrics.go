@@ -1,13 +1,14 @@
 package httpapi
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/goshawk-ai/goshawk/internal/telemetry"
 )
 
 // metrics are this door's instruments. All labels are from closed sets: a route
@@ -21,11 +22,11 @@ type metrics struct {
 
 func newMetrics(to prometheus.Registerer) *metrics {
 	return &metrics{
-		requests: register(to, prometheus.NewCounterVec(prometheus.CounterOpts{
+		requests: telemetry.Register(to, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "goshawk_http_requests_total",
 			Help: "Requests answered, by route, method and status; status \"gone\" is a caller that hung up before its answer.",
 		}, []string{"route", "method", "status"})),
-		seconds: register(to, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		seconds: telemetry.Register(to, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:                            "goshawk_http_request_seconds",
 			Help:                            "Time from a request's headers to the end of its answer.",
 			Buckets:                         []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
@@ -33,26 +34,15 @@ func newMetrics(to prometheus.Registerer) *metrics {
 			NativeHistogramMaxBucketNumber:  100,
 			NativeHistogramMinResetDuration: time.Hour,
 		}, []string{"route"})),
-		inFlight: register(to, prometheus.NewGauge(prometheus.GaugeOpts{
+		inFlight: telemetry.Register(to, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "goshawk_http_requests_in_flight",
 			Help: "Requests that are being answered now.",
 		})),
-		panics: register(to, prometheus.NewCounter(prometheus.CounterOpts{
+		panics: telemetry.Register(to, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "goshawk_http_panics_total",
 			Help: "Requests whose handler panicked; each is a bug, and its stack is in the log.",
 		})),
 	}
-}
-
-// register takes the collector that is there already, so that two doors may
-// write to one registry. One that cannot be registered still counts, unseen.
-func register[C prometheus.Collector](to prometheus.Registerer, c C) C {
-	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](to.Register(c)); ok {
-		if existing, ok := already.ExistingCollector.(C); ok {
-			return existing
-		}
-	}
-	return c
 }
 
 func (m *metrics) observe(x *exchange) {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/units"
 )
 
 // Route is an address that another room serves behind this door: what this door
@@ -79,9 +80,36 @@ func (x *Exchange) Reserve(ctx context.Context, n int64) error {
 	return nil
 }
 
-// Release gives back the body and what was reserved. Nobody may look at the
-// body's bytes after it. It is for before a long answer: a caller who never takes
-// it must not hold what others wait for.
+// Keep exchanges the body and what was reserved for n bytes of answer, which are
+// there already, and holds them until the answer is sent. Nobody may look at the
+// body's bytes after it. What it needs beyond the body's it takes at once or not
+// at all: an answer that waited would be memory that nobody has counted.
+func (x *Exchange) Keep(n int64) error {
+	if x.arena != nil {
+		x.more += x.arena.leave()
+		x.arena = nil
+	}
+	budget, counts := x.door.Budget.(interface {
+		TryAcquire(n int64) bool
+		Size() int64
+	})
+	switch {
+	case n <= x.more:
+		x.door.Budget.Release(x.more - n)
+	case !counts:
+		return nil
+	case n > budget.Size():
+		return problem.PictureTooLarge.New("the answer takes %s of memory, and the server gives %s to all requests together; ask for fewer outputs or rows",
+			units.Bytes(n), units.Bytes(budget.Size())).With("limit_bytes", budget.Size())
+	case !budget.TryAcquire(n - x.more):
+		return problem.Overloaded.New("other requests hold all the memory that there is for answers; try again in a moment").With("retry_after_seconds", 1)
+	}
+	x.more = n
+	return nil
+}
+
+// Release gives back the body and what was reserved or kept. Nobody may look at
+// the body's bytes after it.
 func (x *Exchange) Release() {
 	if x.arena != nil {
 		x.arena.close()

@@ -23,6 +23,16 @@ func TraceFrom(ctx context.Context) Trace {
 	return t
 }
 
+// WithTrace puts the trace that the headers name into the context; the zero Trace
+// is none.
+func WithTrace(ctx context.Context, h http.Header) (context.Context, Trace) {
+	t, ok := parseTrace(h)
+	if !ok {
+		return ctx, Trace{}
+	}
+	return context.WithValue(ctx, traceKey{}, t), t
+}
+
 const maxTraceState = 512 // bytes; what the specification asks everybody to pass on
 
 // parseTrace reads traceparent and tracestate (W3C Trace Context, level 1). A

@@ -36,7 +36,7 @@ type binder struct {
 }
 
 // notAPictureModel ends refusals of models that may be good for something else.
-const notAPictureModel = "; models that take no pictures are of another kind (--kind tensor), served over /v2, which this release does not have yet"
+const notAPictureModel = "; models that take no pictures are of another kind (--kind tensor), served over /v2"
 
 // pick finds a tensor by its name.
 func pick(specs []tensor.Spec, name, field, what string) (*tensor.Spec, error) {

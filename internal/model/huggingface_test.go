@@ -205,7 +205,7 @@ func TestExportsThatAreNoneOfOursAreRefused(t *testing.T) {
 		o      model.ImportOptions
 		want   string
 	}{
-		{"no classifier", func(f map[string]string) { f["config.json"] = `{"architectures": ["ViTModel"]}` }, model.ImportOptions{}, `config.json: the export is a "ViTModel", no image classifier; models that take no pictures are of another kind (--kind tensor), served over /v2, which this release does not have yet`},
+		{"no classifier", func(f map[string]string) { f["config.json"] = `{"architectures": ["ViTModel"]}` }, model.ImportOptions{}, `config.json: the export is a "ViTModel", no image classifier; models that take no pictures are of another kind (--kind tensor), served over /v2`},
 		{"no ONNX", func(f map[string]string) { delete(f, "onnx/model.onnx"); delete(f, "onnx/model_quantized.onnx") }, model.ImportOptions{}, "the export has a config.json and no ONNX model; export it with onnx/model.onnx"},
 		{"several", func(f map[string]string) { delete(f, "onnx/model.onnx"); f["onnx/model_fp16.onnx"] = "x" }, model.ImportOptions{}, `the export has no model.onnx and several others: "onnx/model_fp16.onnx", "onnx/model_quantized.onnx"; give one of them alone`},
 		{"no config", func(f map[string]string) { delete(f, "config.json") }, model.ImportOptions{}, `"vit-base" holds a PyTorch model; export it to ONNX`},

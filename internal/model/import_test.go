@@ -171,7 +171,7 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 		o    model.ImportOptions
 		want string
 	}{
-		{"m.onnx", good, model.ImportOptions{Preset: "imagenet"}, "a bare model needs its labels: a file with one a line, in the order of the classes, as --labels FILE; models that take no pictures are of another kind (--kind tensor), served over /v2, which this release does not have yet"},
+		{"m.onnx", good, model.ImportOptions{Preset: "imagenet"}, "a bare model needs its labels: a file with one a line, in the order of the classes, as --labels FILE; models that take no pictures are of another kind (--kind tensor), served over /v2"},
 		{"m.onnx", good, model.ImportOptions{Labels: labels}, "how pictures are prepared for the model cannot be guessed; say it with --preset (imagenet, imagenet-bicubic, imagenet-232, inception, mobilenet, vit, clip, caffe, cifar10, unit), or write a goshawk.yaml"},
 		{"m.onnx", good, model.ImportOptions{Labels: labels, Preset: "x"}, `there is no preset "x"; there are imagenet, imagenet-bicubic, imagenet-232, inception, mobilenet, vit, clip, caffe, cifar10, unit`},
 		{"m.onnx", good, model.ImportOptions{Labels: "/nowhere/l", Preset: "vit"}, `the label file "/nowhere/l" cannot be read: no such file or directory`},

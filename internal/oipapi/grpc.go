@@ -3,12 +3,14 @@ package oipapi
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/goshawk-ai/goshawk/api/oip"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/schedule"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
 )
 
@@ -22,6 +24,11 @@ type grpcDoor struct {
 	version  string
 	log      *slog.Logger
 	inFlight int // requests of one stream
+	calls    *calls
+	answers  *answers
+
+	budget     *schedule.Budget
+	budgetWait time.Duration
 }
 
 // extensions are those of Triton's that are served, in both forms together.

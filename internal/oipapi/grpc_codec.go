@@ -18,10 +18,20 @@ import (
 // before it is unfolded: two bytes can be an input, and one an INT64.
 type codec struct {
 	encoding.CodecV2
-	most int64
+	most    int64
+	answers *answers
 }
 
-func newCodec(most int64) codec { return codec{encoding.GetCodecV2(protocodec.Name), most} }
+func newCodec(most int64, a *answers) codec {
+	return codec{encoding.GetCodecV2(protocodec.Name), most, a}
+}
+
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	if data, err := c.answers.marshal(v); data != nil || err != nil {
+		return data, err
+	}
+	return c.CodecV2.Marshal(v)
+}
 
 // message is where a caller of grpc's decoder hears of a refusal: an error that
 // the codec returned would be said to be the server's fault.

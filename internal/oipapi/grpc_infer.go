@@ -8,23 +8,40 @@ import (
 )
 
 func (g *grpcDoor) ModelInfer(ctx context.Context, r *oip.ModelInferRequest) (*oip.ModelInferResponse, error) {
-	response, err := g.infer(ctx, r)
+	response, held, err := g.infer(ctx, r)
 	if err != nil {
 		return nil, g.refuse(ctx, err)
 	}
+	g.answers.hand(response, held)
 	return response, nil
 }
 
-func (g *grpcDoor) infer(ctx context.Context, r *oip.ModelInferRequest) (*oip.ModelInferResponse, error) {
+// infer answers a request. What it holds of the budget goes to whoever sends the
+// answer.
+func (g *grpcDoor) infer(ctx context.Context, r *oip.ModelInferRequest) (*oip.ModelInferResponse, *hold, error) {
+	held, err := take(ctx, g.budget, g.budgetWait, messageSpace(r))
+	if err != nil {
+		return nil, nil, err
+	}
+	given := false
+	defer func() {
+		if !given { // in a panic too
+			held.release()
+		}
+	}()
 	c, err := callOf(r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	a, err := g.service.infer(ctx, c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return responseOf(a), nil
+	if err := held.keep(tensorSpace(a.outputs)); err != nil {
+		return nil, nil, err
+	}
+	given = true
+	return responseOf(a), held, nil
 }
 
 // responseOf writes an answer, always raw as Triton does, whichever form the

@@ -3,7 +3,6 @@ package oipapi
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"strconv"
 
 	"google.golang.org/grpc"
@@ -35,20 +34,15 @@ func (g *grpcDoor) refuse(ctx context.Context, err error) error {
 	if gone {
 		return status.Error(codes.Canceled, "the caller went away")
 	}
-	g.report(p)
+	if s := seenFrom(ctx); s != nil {
+		s.problem.Store(p)
+	}
 	if p.Kind.Status == 429 || p.Kind.Status == 503 {
 		seconds, _ := p.Extensions["retry_after_seconds"].(int)
 		// Without a stream there is nobody to tell.
 		_ = grpc.SetTrailer(ctx, metadata.Pairs("retry-after", strconv.Itoa(max(seconds, 1))))
 	}
 	return status.Error(code(p.Kind), p.Detail)
-}
-
-// report logs what the caller is not told.
-func (g *grpcDoor) report(p *problem.Problem) {
-	if p.Kind == problem.Internal {
-		g.log.Error("gRPC call failed", slog.String("detail", p.Detail), slog.Any("error", errors.Unwrap(p)))
-	}
 }
 
 // code is the gRPC code of a kind. What is too large (413) is an invalid

@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 
 	"github.com/goshawk-ai/goshawk/api/oip"
@@ -34,7 +36,7 @@ func (g *grpcDoor) ModelStreamInfer(stream inferStream) error {
 		err := p.send(stream)
 		if err != nil {
 			cancel()
-			p.drain()
+			p.drain(g.answers)
 		}
 		sent <- err
 	}()
@@ -82,22 +84,29 @@ func (p *pipeline) send(stream inferStream) error {
 }
 
 // drain waits for what nobody will hear of.
-func (p *pipeline) drain() {
+func (p *pipeline) drain(a *answers) {
 	for next := range p.queue {
-		<-next
+		a.drop(<-next)
 		<-p.slots
 	}
 }
 
 // answerInStream answers a request or says why not.
 func (g *grpcDoor) answerInStream(ctx context.Context, r *oip.ModelInferRequest) *oip.ModelStreamInferResponse {
-	response, err := g.inferSafely(ctx, r)
+	began := time.Now()
+	response, held, err := g.inferSafely(ctx, r)
 	if err == nil {
-		return &oip.ModelStreamInferResponse{InferResponse: final(response)}
+		g.ended(ctx, began, codes.OK, nil)
+		whole := &oip.ModelStreamInferResponse{InferResponse: final(response)}
+		g.answers.hand(whole, held)
+		return whole
 	}
 	text := "the caller went away"
-	if p, gone := reason(ctx, err); !gone {
-		g.report(p)
+	p, gone := reason(ctx, err)
+	if gone {
+		g.ended(ctx, began, codes.Canceled, nil)
+	} else {
+		g.ended(ctx, began, code(p.Kind), p)
 		text = strings.ToValidUTF8(p.Detail, "\uFFFD") // else it could not be sent
 	}
 	return &oip.ModelStreamInferResponse{
@@ -105,6 +114,14 @@ func (g *grpcDoor) answerInStream(ctx context.Context, r *oip.ModelInferRequest)
 		InferResponse: final(&oip.ModelInferResponse{
 			Id: r.GetId(), ModelName: r.GetModelName(), ModelVersion: r.GetModelVersion(),
 		}),
+	}
+}
+
+// ended counts and logs a request of a stream, which is a call of its own to
+// whoever reads the log.
+func (g *grpcDoor) ended(ctx context.Context, began time.Time, c codes.Code, p *problem.Problem) {
+	if s := seenFrom(ctx); s != nil {
+		g.calls.end(ctx, s, "ModelStreamInfer/request", c, p, time.Since(began))
 	}
 }
 
@@ -119,7 +136,7 @@ func final(r *oip.ModelInferResponse) *oip.ModelInferResponse {
 
 // inferSafely is infer for a goroutine of its own, where a panic would end the
 // program instead of the call.
-func (g *grpcDoor) inferSafely(ctx context.Context, r *oip.ModelInferRequest) (response *oip.ModelInferResponse, err error) {
+func (g *grpcDoor) inferSafely(ctx context.Context, r *oip.ModelInferRequest) (response *oip.ModelInferResponse, held *hold, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			g.log.Error("panic in a request of a gRPC stream", slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
@@ -128,7 +145,7 @@ func (g *grpcDoor) inferSafely(ctx context.Context, r *oip.ModelInferRequest) (r
 	}()
 	if p, ok := r.GetParameters()["triton_enable_empty_final_response"]; ok {
 		if _, ok := p.GetParameterChoice().(*oip.InferParameter_BoolParam); !ok {
-			return nil, problem.InvalidRequest.New("the parameter triton_enable_empty_final_response is true or false")
+			return nil, nil, problem.InvalidRequest.New("the parameter triton_enable_empty_final_response is true or false")
 		}
 	}
 	return g.infer(ctx, r)
@@ -144,11 +161,15 @@ func (g *grpcDoor) oneByOne(stream inferStream) error {
 		if err != nil {
 			return err
 		}
-		response, err := g.inferSafely(stream.Context(), r)
+		began := time.Now()
+		response, held, err := g.inferSafely(stream.Context(), r)
 		if err != nil {
 			return g.refuse(stream.Context(), err)
 		}
-		if err := stream.Send(&oip.ModelStreamInferResponse{InferResponse: final(response)}); err != nil {
+		g.ended(stream.Context(), began, codes.OK, nil)
+		whole := &oip.ModelStreamInferResponse{InferResponse: final(response)}
+		g.answers.hand(whole, held)
+		if err := stream.Send(whole); err != nil {
 			return err
 		}
 	}

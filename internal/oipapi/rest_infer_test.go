@@ -360,3 +360,57 @@ func TestRESTContentTypeIsNeverAskedFor(t *testing.T) {
 		}
 	}
 }
+
+// TestRESTAnswersCountInTheBudget: who never reads an answer must not hold memory
+// that nobody has counted.
+func TestRESTAnswersCountInTheBudget(t *testing.T) {
+	g := newRESTRig(t, nil)
+	size := 1 << 20
+	g.echo.run = func(context.Context, *predict.TensorRequest) (*predict.TensorAnswer, error) {
+		out := &tensor.Tensor{Name: "y", Type: tensor.Uint8, Shape: []int64{int64(size)}, Data: make([]byte, size)}
+		return &predict.TensorAnswer{Version: fleet.Version{Number: 3}, Outputs: []*tensor.Tensor{out}}, nil
+	}
+	const body = `{"inputs":[{"name":"x","shape":[1],"datatype":"FP32","data":[1]}]`
+	if got := g.infer(body + `}`); got.status != 200 {
+		t.Errorf("a megabyte as JSON: %d %.200s", got.status, got.body)
+	}
+	size = 65 << 20
+	g.infer(body+`,"parameters":{"binary_data_output":true}}`).refused(t, "more than the budget", 413, "fewer outputs")
+	size = 40 << 20
+	g.infer(body+`}`).refused(t, "whose text is more than the budget", 413, "fewer outputs")
+
+	size = 1 << 20
+	const others = 63<<20 + 500<<10
+	if err := g.budget.Acquire(t.Context(), others); err != nil {
+		t.Fatal(err)
+	}
+	got := g.infer(body + `,"parameters":{"binary_data_output":true}}`)
+	got.refused(t, "while others hold the budget", 503, "memory")
+	if got.header.Get("Retry-After") == "" {
+		t.Error("it may come again, and does not hear when")
+	}
+	g.budget.Release(others)
+}
+
+// TestRESTAnUnreadAnswerHoldsTheBudget until its reader has it.
+func TestRESTAnUnreadAnswerHoldsTheBudget(t *testing.T) {
+	const size = 32 << 20
+	g := newRESTRig(t, nil)
+	g.echo.run = func(context.Context, *predict.TensorRequest) (*predict.TensorAnswer, error) {
+		out := &tensor.Tensor{Name: "y", Type: tensor.Uint8, Shape: []int64{size}, Data: make([]byte, size)}
+		return &predict.TensorAnswer{Version: fleet.Version{Number: 3}, Outputs: []*tensor.Tensor{out}}, nil
+	}
+	response, err := g.client.Post(g.url+"/v2/models/echo/infer", "", strings.NewReader(
+		`{"inputs":[{"name":"x","shape":[1],"datatype":"FP32","data":[1]}],"parameters":{"binary_data_output":true}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if used := g.budget.Used(); used < size {
+		t.Errorf("%d bytes are counted while an answer of %d is unread", used, size)
+	}
+	if n, err := io.Copy(io.Discard, response.Body); err != nil || n < size {
+		t.Errorf("%d bytes came: %v", n, err)
+	}
+	until(t, "the answer was taken and still holds the budget", func() bool { return g.budget.Used() == 0 })
+}

@@ -59,12 +59,44 @@ func (c *restCall) isBinary(i int) bool {
 
 // jsonSpace guesses the text of the outputs that go as JSON, so that it is
 // seldom moved while it grows.
-func jsonSpace(c *restCall, a *answer) int {
-	n := 0
+func jsonSpace(c *restCall, a *answer) int64 {
+	n := int64(0)
 	for i, t := range a.outputs {
-		if !c.isBinary(i) && t.Type != tensor.String {
-			n += len(t.Data) / t.Type.Size() * min(3*t.Type.Size(), 20)
+		switch {
+		case c.isBinary(i):
+		case t.Type == tensor.String:
+			n += textSize(t, 3)
+		default:
+			n += int64(len(t.Data) / t.Type.Size() * min(3*t.Type.Size(), 20))
 		}
+	}
+	return n
+}
+
+// answerSpace is the memory of an answer: the outputs, and what is made of them.
+func answerSpace(c *restCall, a *answer) int64 {
+	n := tensorSpace(a.outputs) + jsonSpace(c, a)
+	for i, t := range a.outputs {
+		if c.isBinary(i) && t.Type == tensor.String {
+			n += textSize(t, 4) // with their lengths they are made anew
+		}
+	}
+	return n
+}
+
+// tensorSpace is the memory of tensors.
+func tensorSpace(list []*tensor.Tensor) (n int64) {
+	const header = 24 // of a slice
+	for _, t := range list {
+		n += int64(len(t.Data)) + textSize(t, header)
+	}
+	return n
+}
+
+// textSize is the bytes of a tensor's strings, with so many more around each.
+func textSize(t *tensor.Tensor, around int) (n int64) {
+	for _, s := range t.Strings {
+		n += int64(len(s) + around)
 	}
 	return n
 }

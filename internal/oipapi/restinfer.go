@@ -47,10 +47,18 @@ func (s *restDoor) restInfer(x *httpapi.Exchange, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	x.Release()
+	space := answerSpace(c, a)
+	if err := x.Keep(space); err != nil {
+		return err
+	}
 	parts, jsonSize, err := restAnswer(c, a)
 	if err != nil {
 		return err
+	}
+	if more := int64(cap(parts[0])) - jsonSpace(c, a); more > 1<<16 { // text with much to escape
+		if err := x.Keep(space + more); err != nil {
+			return err
+		}
 	}
 	answer := httpapi.Answer{Type: typeJSON, Parts: parts, Compress: true}
 	if len(parts) > 1 {

@@ -11,11 +11,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	_ "google.golang.org/grpc/encoding/gzip" // clients may compress with it
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
@@ -24,6 +26,8 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/access"
 	"github.com/goshawk-ai/goshawk/internal/principal"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/schedule"
+	"github.com/goshawk-ai/goshawk/internal/telemetry"
 )
 
 const healthService = "/grpc.health.v1.Health/"
@@ -36,6 +40,16 @@ type Options struct {
 	Repository Repository
 	Settings   *Settings // nil: of its own; one for all doors of a server
 	Version    string    // of this release
+
+	Metrics prometheus.Registerer // nil: not exported
+	Tracer  telemetry.Tracer      // nil: telemetry.NoTracer
+	// Budget bounds the bytes of all requests and answers together; nil: without
+	// bound. A request waits BudgetWait (5 s) for its part. An answer must be taken
+	// at LeastRate (16 KB/s) after a Grace (10 s), else its connection is closed.
+	Budget     *schedule.Budget
+	BudgetWait time.Duration
+	LeastRate  int64
+	Grace      time.Duration
 
 	Ready   func() error // nil: always
 	TLS     *tls.Config  // nil: in the clear
@@ -54,11 +68,12 @@ type Server struct {
 	health  *health
 	guard   *access.Guard
 	log     *slog.Logger
+	calls   *calls
+	answers *answers
 	running atomic.Int64 // calls
 }
 
-// New makes the door.
-func New(o Options) *Server {
+func (o *Options) defaults() {
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
 	}
@@ -77,13 +92,38 @@ func New(o Options) *Server {
 	if o.InFlight <= 0 {
 		o.InFlight = 16
 	}
-	s := &Server{guard: o.Access, log: o.Logger, health: &health{ready: o.Ready, poll: o.Poll, stop: make(chan struct{}), services: []string{""}}}
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+	}
+	if o.Tracer == nil {
+		o.Tracer = telemetry.NoTracer{}
+	}
+	if o.BudgetWait <= 0 {
+		o.BudgetWait = 5 * time.Second
+	}
+	if o.LeastRate <= 0 {
+		o.LeastRate = 16e3
+	}
+	if o.Grace <= 0 {
+		o.Grace = 10 * time.Second
+	}
+}
+
+// New makes the door.
+func New(o Options) *Server {
+	o.defaults()
+	s := &Server{
+		guard: o.Access, log: o.Logger, answers: &answers{grace: o.Grace, rate: o.LeastRate},
+		calls:  &calls{log: o.Logger, tracer: o.Tracer, metrics: newGRPCMetrics(o.Metrics), methods: map[string]string{}},
+		health: &health{ready: o.Ready, poll: o.Poll, stop: make(chan struct{}), services: []string{""}},
+	}
 	options := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(o.MaxBody),
 		grpc.MaxConcurrentStreams(o.Streams),
 		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.InTapHandle(s.admit),
-		grpc.ForceServerCodecV2(newCodec(2 * int64(o.MaxBody))),
+		grpc.ForceServerCodecV2(newCodec(2*int64(o.MaxBody), s.answers)),
+		grpc.StatsHandler(s.calls),
 		// The one way to have a decompressor for this server and not for the whole program.
 		grpc.RPCDecompressor(inflater{int64(o.MaxBody)}), //nolint:staticcheck // deprecated for a global registry
 		grpc.ChainUnaryInterceptor(s.unary),
@@ -101,6 +141,11 @@ func New(o Options) *Server {
 	if o.Inference != nil {
 		s.serveInference(&o)
 	}
+	for name, service := range s.server.GetServiceInfo() {
+		for _, m := range service.Methods {
+			s.calls.know("/" + name + "/" + m.Name)
+		}
+	}
 	return s
 }
 
@@ -114,13 +159,14 @@ func (s *Server) serveInference(o *Options) {
 	s.server.RegisterService(bounded(oip.GRPCInferenceService_ServiceDesc), &grpcDoor{
 		service: &service{inference: o.Inference, repository: o.Repository},
 		ready:   o.Ready, settings: o.Settings, version: o.Version, log: o.Logger, inFlight: o.InFlight,
+		calls: s.calls, answers: s.answers, budget: o.Budget, budgetWait: o.BudgetWait,
 	})
 	reflection.Register(s.server)
 }
 
 // Serve answers on the listener until Stop, and returns nil then.
 func (s *Server) Serve(l net.Listener) error {
-	if err := s.server.Serve(l); err != nil {
+	if err := s.server.Serve(callers{l}); err != nil {
 		return fmt.Errorf("serve gRPC on %s: %w", l.Addr(), err)
 	}
 	return nil
@@ -150,6 +196,7 @@ func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 	s.running.Add(1)
 	defer s.running.Add(-1)
 	defer s.recover(info.FullMethod, &err)
+	say(ctx)
 	return handle(ctx, request)
 }
 
@@ -157,7 +204,15 @@ func (s *Server) stream(server any, stream grpc.ServerStream, info *grpc.StreamS
 	s.running.Add(1)
 	defer s.running.Add(-1)
 	defer s.recover(info.FullMethod, &err)
+	say(stream.Context())
 	return handle(server, received{stream})
+}
+
+// say tells the caller by which id the log knows the call.
+func say(ctx context.Context) {
+	if s := seenFrom(ctx); s != nil {
+		_ = grpc.SetHeader(ctx, metadata.Pairs(requestID, s.id)) // fails where there is nobody to tell
+	}
 }
 
 // received is a stream whose messages are bounded.
@@ -166,13 +221,18 @@ type received struct{ grpc.ServerStream }
 func (r received) RecvMsg(m any) error { return receive(r.ServerStream.RecvMsg, m) }
 
 // admit says who asks, by the call's headers: before a byte of its message is
-// read. Health needs no key: a probe has none to send, and /readyz tells as much.
+// read. Probes need no key: they have none to send, and /readyz tells as much.
 func (s *Server) admit(ctx context.Context, call *tap.Info) (context.Context, error) {
+	switch call.FullMethodName {
+	case oip.GRPCInferenceService_ServerLive_FullMethodName, oip.GRPCInferenceService_ServerReady_FullMethodName:
+		return ctx, nil
+	}
 	if strings.HasPrefix(call.FullMethodName, healthService) {
 		return ctx, nil
 	}
 	who, err := s.guard.Who(call.Header.Get("authorization"))
 	if err != nil {
+		s.calls.refused(ctx, call.FullMethodName, call.Header, problem.Of(err))
 		return nil, status.Error(codes.Unauthenticated, problem.Of(err).Detail)
 	}
 	return principal.With(ctx, who), nil

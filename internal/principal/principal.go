@@ -3,7 +3,12 @@
 // below reads it from there, and every record carries the project.
 package principal
 
-import "context"
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"strings"
+)
 
 // Default names the one principal and the one project that exist before
 // anybody configures others.
@@ -42,4 +47,16 @@ func WithRequestID(ctx context.Context, id string) context.Context {
 func RequestID(ctx context.Context) string {
 	id, _ := ctx.Value(requestKey{}).(string)
 	return id
+}
+
+// NewRequestID takes the id that a caller offers when it is harmless in logs and
+// headers, else it makes one.
+func NewRequestID(offered string) string {
+	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+	if offered != "" && len(offered) <= 64 && strings.Trim(offered, allowed) == "" {
+		return offered
+	}
+	var random [10]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return strings.ToLower(base32.HexEncoding.EncodeToString(random[:]))
 }

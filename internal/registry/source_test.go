@@ -70,8 +70,12 @@ func TestEveryFormOfAModelIsAdded(t *testing.T) {
 	if err != nil || three.Version.Name != "dogs" {
 		t.Errorf("a bare model is %+v, %v", three, err)
 	}
-	if kept, _ := filepath.Glob(filepath.Join(c.Dir, ChecksDir, "*.json")); len(kept) != 2 {
-		t.Errorf("%d results of checks are kept, want 2: the server would check again", len(kept))
+	four, err := c.AddSource(t.Context(), AddRequest{Source: bare, Import: model.ImportOptions{Name: "numbers", Kind: model.KindTensor}}, nil)
+	if err != nil || four.Version.Name != "numbers" {
+		t.Errorf("a bare model that takes no pictures is %+v, %v", four, err)
+	}
+	if kept, _ := filepath.Glob(filepath.Join(c.Dir, ChecksDir, "*.json")); len(kept) != 3 {
+		t.Errorf("%d results of checks are kept, want 3: the server would check again", len(kept))
 	}
 }
 

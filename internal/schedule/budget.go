@@ -40,6 +40,15 @@ func (b *Budget) Acquire(ctx context.Context, n int64) error {
 	return nil
 }
 
+// TryAcquire takes n bytes if they are free now and nobody waits for them.
+func (b *Budget) TryAcquire(n int64) bool {
+	if !b.sem.TryAcquire(n) {
+		return false
+	}
+	b.used.Add(n)
+	return true
+}
+
 // Release gives n bytes back.
 func (b *Budget) Release(n int64) {
 	b.used.Add(-n)

@@ -3,7 +3,23 @@
 // spans. Exporters are made in app; nothing here is global.
 package telemetry
 
-import "context"
+import (
+	"context"
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Register takes the collector that is there already, so that two doors may
+// write to one registry. One that cannot be registered still counts, unseen.
+func Register[C prometheus.Collector](to prometheus.Registerer, c C) C {
+	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](to.Register(c)); ok {
+		if existing, ok := already.ExistingCollector.(C); ok {
+			return existing
+		}
+	}
+	return c
+}
 
 // Tracer starts spans. One span stands for one stage of a request.
 type Tracer interface {
