@@ -46,9 +46,6 @@ func (c *Client) AddSource(ctx context.Context, q AddRequest, say func(doing str
 	if say == nil {
 		say = func(string) {}
 	}
-	if q.Import.Kind == model.KindTensor { // before anything is fetched
-		return nil, problem.ModelInvalid.New("models of kind Tensor take no pictures and are served over /v2, which comes with a later release; this one adds picture classifiers only")
-	}
 	if err := prepare(c.Dir); err != nil {
 		return nil, err
 	}
