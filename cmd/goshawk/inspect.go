@@ -29,7 +29,7 @@ func writePackage(c *console, f *format, version fleet.Version, pkg *model.Packa
 		return err
 	}
 	if f.value == "json" {
-		doc := inspection{versionDocument: document(version), Description: pkg.Manifest.Description, License: pkg.Manifest.License, Labels: labelNames(pkg), Files: files}
+		doc := inspection{versionDocument: document(version, pkg.Manifest.Kind), Description: pkg.Manifest.Description, License: pkg.Manifest.License, Labels: labelNames(pkg), Files: files}
 		if err := yaml.Unmarshal(pkg.Manifest.Marshal(), &doc.Manifest); err != nil {
 			return fmt.Errorf("read the manifest's own form: %w", err)
 		}

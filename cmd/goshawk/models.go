@@ -24,7 +24,7 @@ func newModels(c *console, h rooms) *cobra.Command {
 	cmd.Long = `Models looks after the models under --data. It works beside a running server,
 which takes the changes up within two seconds, and without one.`
 	cmd.AddCommand(newModelsAdd(c, h), newModelsList(c, h), newModelsInspect(c, h), newModelsRemove(c, h),
-		newModelsVerify(c, h), newModelsAlias(c, h))
+		newModelsVerify(c, h), newModelsAlias(c, h), newModelsRollback(c, h), newModelsHistory(c, h))
 	return cmd
 }
 
@@ -61,13 +61,13 @@ func newModelsAdd(c *console, h rooms) *cobra.Command {
 		Use:   "add PATH|URL",
 		Short: "Check a model and add it",
 		Long: `Add takes a model package (a directory or a .tar, .tar.gz or .zip archive), a bare
-.onnx file with --labels and --preset, or a Hugging Face export directory; each of
-them also by an https address with --sha256. The model is tried in a process of
+.onnx file with --labels and --preset or with --kind tensor, or a Hugging Face
+export directory; each of them also by an https address with --sha256. The model is tried in a process of
 its own, with bounds, before it is taken. Its name then means this version,
 unless --no-alias.`,
 		Example: `  goshawk models add flowers/
   goshawk models add resnet50.onnx --name resnet50 --labels imagenet.txt --preset imagenet
-  goshawk models add sums.onnx --kind tensor --name sums
+  goshawk models add embedder.onnx --kind tensor
   goshawk models add https://example.org/flowers.tar.gz --sha256 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae`,
 		Args: arguments(1, 1, "one path or URL"),
 	}
@@ -78,7 +78,7 @@ unless --no-alias.`,
 	cmd.Flags().StringVar(&q.Import.Preset, "preset", "", "how pictures are prepared, for a bare .onnx file: imagenet, cifar10, …")
 	cmd.Flags().Var(&oneOf[picture.Layout]{&q.Import.Layout, []picture.Layout{picture.NCHW, picture.NHWC}}, "layout", "where the channels are, for a bare .onnx file that does not say")
 	cmd.Flags().Var(&oneOf[model.Kind]{&q.Import.Kind, []model.Kind{model.KindModel, model.KindTensor}}, "kind",
-		"what the model is: model classifies pictures; tensor, for all else, is served over /v2 (default: what its package says, else model)")
+		"what the model is: model classifies pictures; tensor takes and gives tensors, over /v2 only (default: what its package says, else model)")
 	cmd.Flags().StringVar(&q.SHA256, "sha256", "", "digest that the download must have, 64 hex digits")
 	cmd.Flags().BoolVar(&q.NoAlias, "no-alias", false, "leave the name meaning the version that it means now")
 	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {
@@ -113,24 +113,25 @@ func newModelsList(c *console, h rooms) *cobra.Command {
 	}
 	f := outputFlag(cmd, "table", "json")
 	withModels(cmd, c, h, func(_ context.Context, m *registry.Client, _ []string) error {
-		return look(m, func(list *registry.Registry) error { return writeVersions(c, f, list.Versions()) })
+		return look(m, func(list *registry.Registry) error { return writeVersions(c, f, list) })
 	})
 	return cmd
 }
 
-func writeVersions(c *console, f *format, versions []fleet.Version) error {
+func writeVersions(c *console, f *format, list *registry.Registry) error {
+	versions := list.Versions()
 	if f.value == "json" {
 		documents := make([]versionDocument, 0, len(versions))
 		for _, v := range versions {
-			documents = append(documents, document(v))
+			documents = append(documents, document(v, list.Kind(v.Digest)))
 		}
 		return writeJSON(c.out, documents)
 	}
 	rows := make([][]string, 0, len(versions))
 	for _, v := range versions {
-		rows = append(rows, []string{v.Name, short(v.Digest), strings.Join(v.Aliases, ","), added(v)})
+		rows = append(rows, []string{v.Name, short(v.Digest), string(list.Kind(v.Digest)), strings.Join(v.Aliases, ","), added(v)})
 	}
-	return writeTable(c, f, []string{"NAME", "VERSION", "ALIASES", "ADDED"}, rows)
+	return writeTable(c, f, []string{"NAME", "VERSION", "KIND", "ALIASES", "ADDED"}, rows)
 }
 
 func newModelsInspect(c *console, h rooms) *cobra.Command {
@@ -250,18 +251,102 @@ func newModelsAlias(c *console, h rooms) *cobra.Command {
 	return cmd
 }
 
+func newModelsRollback(c *console, h rooms) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rollback NAME[@ALIAS]",
+		Short: "Point an alias at the version that it meant before",
+		Long: `Rollback moves an alias, default where none is named, back to the version that it
+pointed to before and that is still here. A second one moves it forth again.`,
+		Example: `  goshawk models rollback flowers
+  goshawk models rollback flowers@champion`,
+		Args: arguments(1, 1, "one model or alias (NAME or NAME@ALIAS)"),
+	}
+	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {
+		name, alias, err := aliasOf(args[0])
+		if err != nil {
+			return err
+		}
+		v, err := m.Rollback(ctx, name, alias)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(c.out, "%s@%s is %s\n", name, alias, v.Digest)
+		return err
+	})
+	return cmd
+}
+
+func newModelsHistory(c *console, h rooms) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "history NAME[@ALIAS]",
+		Short: "List the versions that an alias meant",
+		Example: `  goshawk models history flowers
+  goshawk models history flowers@champion -o json`,
+		Args: arguments(1, 1, "one model or alias (NAME or NAME@ALIAS)"),
+	}
+	f := outputFlag(cmd, "table", "json")
+	withModels(cmd, c, h, func(_ context.Context, m *registry.Client, args []string) error {
+		name, alias, err := aliasOf(args[0])
+		if err != nil {
+			return err
+		}
+		return look(m, func(list *registry.Registry) error {
+			moves, err := list.History(name, alias)
+			if err != nil {
+				return err
+			}
+			return writeMoves(c, f, moves)
+		})
+	})
+	return cmd
+}
+
+// aliasOf reads NAME or NAME@ALIAS.
+func aliasOf(ref string) (name, alias string, err error) {
+	name, alias, named := strings.Cut(ref, "@")
+	if !named {
+		alias = fleet.DefaultAlias
+	}
+	if name == "" || alias == "" || strings.HasPrefix(alias, "sha256:") {
+		return "", "", usage("%q is no alias (write it as NAME@ALIAS)", ref)
+	}
+	return name, alias, nil
+}
+
+// moveDocument is a step of an alias in -o json.
+type moveDocument struct {
+	Version string    `json:"version"`
+	At      time.Time `json:"at"`
+}
+
+func writeMoves(c *console, f *format, moves []registry.Move) error {
+	if f.value == "json" {
+		documents := make([]moveDocument, len(moves))
+		for i, m := range moves {
+			documents[i] = moveDocument{m.Digest, m.At.UTC()}
+		}
+		return writeJSON(c.out, documents)
+	}
+	rows := make([][]string, len(moves))
+	for i, m := range moves {
+		rows[i] = []string{short(m.Digest), m.At.UTC().Format(time.RFC3339)}
+	}
+	return writeTable(c, f, []string{"VERSION", "SINCE"}, rows)
+}
+
 // versionDocument is a version in -o json.
 type versionDocument struct {
 	Name     string     `json:"name"`
 	Version  string     `json:"version"`
+	Kind     model.Kind `json:"kind"`
 	Aliases  []string   `json:"aliases"`
 	BuiltIn  bool       `json:"built_in"`
 	Required bool       `json:"required"`
 	Added    *time.Time `json:"added,omitempty"`
 }
 
-func document(v fleet.Version) versionDocument {
-	d := versionDocument{v.Name, v.Digest, append([]string{}, v.Aliases...), v.BuiltIn, v.Required, nil}
+func document(v fleet.Version, kind model.Kind) versionDocument {
+	d := versionDocument{v.Name, v.Digest, kind, append([]string{}, v.Aliases...), v.BuiltIn, v.Required, nil}
 	if !v.Added.IsZero() {
 		at := v.Added.UTC()
 		d.Added = &at

@@ -34,12 +34,12 @@ func toys(t *testing.T) *bench {
 
 func TestModelsList(t *testing.T) {
 	b := toys(t)
-	if code := b.run(t.Context(), "models", "ls"); code != exitDone || !strings.HasPrefix(b.out.String(), "toy\tsha256:") || !strings.HasSuffix(b.out.String(), "\tdefault\tbuilt in\n") {
+	if code := b.run(t.Context(), "models", "ls"); code != exitDone || !strings.HasPrefix(b.out.String(), "toy\tsha256:") || !strings.HasSuffix(b.out.String(), "\tModel\tdefault\tbuilt in\n") {
 		t.Errorf("code %d: %q %q; want one row with name, version, alias and origin", code, &b.out, &b.err)
 	}
 	b.outTerminal = true
 	b.run(t.Context(), "models", "ls")
-	if !strings.HasPrefix(b.out.String(), "NAME  VERSION              ALIASES  ADDED\ntoy   sha256:") {
+	if !strings.HasPrefix(b.out.String(), "NAME  VERSION              KIND   ALIASES  ADDED\ntoy   sha256:") {
 		t.Errorf("a terminal gets columns with heads, got\n%s", &b.out)
 	}
 	var list []versionDocument
@@ -82,6 +82,10 @@ func TestModelsRefusals(t *testing.T) {
 		{[]string{"add", "https://example.org/a"}, exitUsage, "needs --sha256"},
 		{[]string{"add", "nowhere.onnx"}, exitFailed, "nowhere.onnx"},
 		{[]string{"add", "m.onnx", "--kind", "tensor"}, exitFailed, "m.onnx"},
+		{[]string{"rollback", "toy"}, exitUsage, "the alias toy@default has pointed to no other version that is still here"},
+		{[]string{"rollback", "toy@best"}, exitFailed, `the model "toy" has no alias "best"`},
+		{[]string{"rollback", "toy@sha256:00"}, exitUsage, "is no alias"},
+		{[]string{"history", "@x"}, exitUsage, "is no alias"},
 		{[]string{"add", "m.onnx", "--kind", "photo"}, exitUsage, "want one of model, tensor"},
 		{[]string{"add", "m.onnx", "--layout", "chwn"}, exitUsage, "want one of nchw, nhwc"},
 		{[]string{"add"}, exitUsage, "takes one path or URL, and was given 0"},
@@ -112,5 +116,8 @@ func TestModelsAlias(t *testing.T) {
 	b.run(t.Context(), "models", "ls")
 	if !strings.Contains(b.out.String(), "best") {
 		t.Errorf("ls does not show the new alias: %q", &b.out)
+	}
+	if code := b.run(t.Context(), "models", "history", "toy@best"); code != exitDone || strings.Count(b.out.String(), "sha256:") != 1 {
+		t.Errorf("history: code %d, %q; want the one version that it ever meant", code, &b.out)
 	}
 }

@@ -7,14 +7,13 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/httpapi"
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/problem"
-	"github.com/goshawk-ai/goshawk/internal/registry"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
 )
 
 // documents tells the HTTP door what the fleet holds.
 type documents struct {
-	fleet    *fleet.Fleet
-	registry *registry.Registry
+	fleet   *fleet.Fleet
+	sources *sources
 }
 
 var _ httpapi.Models = documents{}
@@ -29,6 +28,9 @@ func (d documents) Models() []httpapi.ModelInfo {
 			end++
 		}
 		for _, m := range slices.Backward(all[i:end]) {
+			if m.Refused != nil {
+				continue // it has no version; the protocol's index says why
+			}
 			list = append(list, document(m))
 		}
 		i = end
@@ -38,9 +40,12 @@ func (d documents) Models() []httpapi.ModelInfo {
 
 // Model finds the version that a reference means.
 func (d documents) Model(ref string) (httpapi.ModelInfo, error) {
-	v, err := d.registry.Resolve(ref)
+	v, err := d.sources.Resolve(ref)
 	if err != nil {
 		return httpapi.ModelInfo{}, err
+	}
+	if v.Refused != nil {
+		return httpapi.ModelInfo{}, problem.ModelUnhealthy.New("the model %q cannot be served: %v", v.Name, v.Refused)
 	}
 	for _, m := range d.fleet.Models() {
 		if m.Name == v.Name && m.Digest == v.Digest {
@@ -63,6 +68,7 @@ func document(m fleet.Status) httpapi.ModelInfo {
 		doc.Added = &added
 	}
 	if p := m.Package; p != nil {
+		doc.Kind = string(p.Manifest.Kind)
 		doc.Description, doc.License = p.Manifest.Description, p.Manifest.License
 		doc.Labels, doc.LabelList = len(p.Labels), p.Labels
 	}

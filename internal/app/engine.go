@@ -17,6 +17,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/predict"
 	"github.com/goshawk-ai/goshawk/internal/registry"
+	"github.com/goshawk-ai/goshawk/internal/registry/folder"
 	"github.com/goshawk-ai/goshawk/internal/schedule"
 )
 
@@ -24,11 +25,15 @@ import (
 type engine struct {
 	backend   *ort.Backend
 	registry  *registry.Registry
+	checker   *fleet.Checker
+	sources   *sources
 	fleet     *fleet.Fleet
 	scheduler *schedule.Scheduler
 	bodies    *schedule.Budget // of encoded bytes, held while a request is answered
 	pixels    *schedule.Budget // of decoded bytes, held while a picture is computed
 	predictor *predict.Predictor
+
+	repository *repository
 }
 
 // open says how the data directory is taken: with its lock, or beside its holder.
@@ -58,6 +63,9 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 	if e.registry, err = how(c.Data, builtIn, registry.Options{Logger: log, Taken: wait.taken}); err != nil {
 		return e, err
 	}
+	if e.sources, err = newSources(ctx, c, e.registry, folder.Options{Logger: log}); err != nil {
+		return e, err
+	}
 	// A lane in a cgo call keeps its processor of Go's until the monitor thread
 	// takes it away, for whoever waits. With as many again for everything else
 	// nobody waits, and a lane comes back to a processor that is still its own.
@@ -68,9 +76,10 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 	bodies := share(c)
 	e.bodies = schedule.NewBudget(bodies)
 	e.pixels = schedule.NewBudget(int64(c.Memory.Pictures) - bodies)
+	e.checker = checker(c)
 	e.fleet = fleet.New(fleet.Options{
-		Backend: e.backend, Source: e.registry, Decoder: decoder, Checker: checker(c), Logger: log,
-		Registerer: metrics, Default: c.Model,
+		Backend: e.backend, Source: e.sources, Decoder: decoder, Checker: e.checker, Logger: log,
+		Registerer: metrics, Default: c.Model, Explicit: c.Models.Control == config.Explicit,
 		Unloaded: func(v fleet.Version) { e.scheduler.Forget(v.Digest) },
 	})
 	wait.fleet = e.fleet
@@ -81,7 +90,12 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 		Engine: local, Catalog: e.fleet, Default: c.Model, Width: 2 * e.scheduler.Lanes(),
 		Timeout: c.RequestTimeout, Metrics: predict.NewMetrics(metrics),
 	})
-	return e, e.fleet.Start(ctx)
+	if err := e.fleet.Start(ctx); err != nil {
+		return e, err
+	}
+	e.sources.start(ctx, e.fleet)
+	e.repository = newRepository(e)
+	return e, nil
 }
 
 // close gives everything back, highest first. Nobody may be using it any more.
@@ -92,6 +106,9 @@ func (e *engine) close() error {
 	}
 	if e.scheduler != nil {
 		e.scheduler.Close()
+	}
+	if e.sources != nil {
+		errs = append(errs, e.sources.close())
 	}
 	if e.registry != nil {
 		errs = append(errs, e.registry.Close())
@@ -110,7 +127,7 @@ func openRuntime(c *config.Config) (*ort.Backend, error) {
 
 func checker(c *config.Config) *fleet.Checker {
 	limits := fleet.DefaultLimits
-	limits.Wall, limits.CPU, limits.Memory = c.CheckTimeout, c.CheckTimeout, int64(c.Memory.Runtime)
+	limits.Wall, limits.CPU, limits.Memory = c.Models.CheckTimeout, c.Models.CheckTimeout, int64(c.Memory.Runtime)
 	return &fleet.Checker{
 		Library: c.ONNXRuntimeLibrary, Decoder: c.JPEGDecoder, Limits: limits,
 		Cache: filepath.Join(c.Data, "cache", "checks"),

@@ -20,6 +20,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/access"
 	"github.com/goshawk-ai/goshawk/internal/config"
 	"github.com/goshawk-ai/goshawk/internal/httpapi"
+	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/oipapi"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/registry"
@@ -215,7 +216,7 @@ func (s *server) guard(l net.Listener) *access.Guard {
 func (s *server) options(l net.Listener) httpapi.Options {
 	return httpapi.Options{
 		Predictor: s.engine.predictor,
-		Models:    documents{s.engine.fleet, s.engine.registry},
+		Models:    documents{s.engine.fleet, s.engine.sources},
 		Access:    s.guard(l),
 		Limits: httpapi.Limits{
 			Picture: int64(s.config.Limits.PictureBytes), Body: int64(s.config.Limits.RequestBytes),
@@ -244,7 +245,7 @@ func (s *server) handler(l net.Listener) http.Handler {
 func (s *server) chooser() []web.Model {
 	var list []web.Model
 	for _, m := range s.engine.fleet.Models() {
-		if m.Package == nil || !isCurrent(m.Aliases) {
+		if m.Package == nil || !isCurrent(m.Aliases) || m.Package.Manifest.Kind == model.KindTensor {
 			continue
 		}
 		list = append(list, web.Model{Name: m.Name, Description: m.Package.Manifest.Description, Default: m.Default})
@@ -256,7 +257,7 @@ func (s *server) chooser() []web.Model {
 func (s *server) protocol(l net.Listener) oipapi.Options {
 	return oipapi.Options{
 		Access: s.guard(l), Inference: s.engine.predictor,
-		Repository: repository{s.engine.fleet, s.engine.predictor},
+		Repository: s.engine.repository,
 		Settings:   s.settings, Version: s.version,
 		Ready: s.ready, TLS: s.tls, MaxBody: int(s.config.Limits.RequestBytes), Logger: s.log,
 		Metrics: s.metrics, Budget: s.engine.bodies,

@@ -21,7 +21,7 @@ import (
 func (c *Config) Check(scope Scope) error {
 	errs := []error{c.checkFiles()}
 	if scope&Serve != 0 {
-		errs = append(errs, c.checkDoors(), c.checkKeys(), c.checkTLS())
+		errs = append(errs, c.checkDoors(), c.checkKeys(), c.checkTLS(), c.checkModels())
 	}
 	if scope&(Serve|Predict) != 0 {
 		errs = append(errs, c.checkSizes())
@@ -141,6 +141,41 @@ func (c *Config) checkClient() error {
 	u, err := url.Parse(c.Client.Server)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return fmt.Errorf("client.server: %s is no URL (write it as http://127.0.0.1:8080)", wording.Quote(c.Client.Server))
+	}
+	return nil
+}
+
+// RepositoryDir is the directory of the model repository.
+func (c *Config) RepositoryDir() (string, error) {
+	repository := c.Models.Repository
+	scheme, _, isURL := strings.Cut(repository, "://")
+	if !isURL {
+		return repository, nil
+	}
+	if scheme == "s3" {
+		return "", errors.New("models.repository: s3:// comes with a later release; name a directory or a file:// URL")
+	}
+	u, err := url.Parse(repository)
+	if err != nil || u.Scheme != "file" || u.Host != "" && u.Host != "localhost" || u.Path == "" || u.RawQuery != "" || u.Fragment != "" {
+		return "", fmt.Errorf("models.repository: %s is no directory and no file:// URL (write it as file:///srv/models)", wording.Quote(repository))
+	}
+	return u.Path, nil
+}
+
+func (c *Config) checkModels() error {
+	if c.Models.Repository == "" {
+		return nil
+	}
+	dir, err := c.RepositoryDir()
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return fmt.Errorf("models.repository cannot be read: %s: %w", wording.Quote(dir), reason(err))
+	case !info.IsDir():
+		return fmt.Errorf("models.repository: %s is no directory", wording.Quote(dir))
 	}
 	return nil
 }

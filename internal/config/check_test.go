@@ -45,6 +45,13 @@ func TestCheckNamesWhatDoesNotGoTogether(t *testing.T) {
 		{"budget too small", map[string]string{"memory-pictures": "100MB"}, "at least 438MB"},
 		{"budget just too small", map[string]string{"memory-pictures": "437MB"}, "at least 438MB"},
 		{"budget just enough", map[string]string{"memory-pictures": "438MB"}, ""},
+		{"models", map[string]string{"models": dir}, ""},
+		{"models by URL", map[string]string{"models": "file://" + dir}, ""},
+		{"models in a bucket", map[string]string{"models": "s3://bucket/models"}, "models.repository: s3:// comes with a later release"},
+		{"models on another machine", map[string]string{"models": "file://host/models"}, "is no directory and no file:// URL"},
+		{"models by another way", map[string]string{"models": "ftp://host/models"}, "is no directory and no file:// URL"},
+		{"models nowhere", map[string]string{"models": keys + "x"}, "models.repository cannot be read"},
+		{"models in a file", map[string]string{"models": keys}, "is no directory"},
 		{"server", map[string]string{"server": "localhost:8080"}, `client.server: "localhost:8080" is no URL`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -34,9 +34,9 @@ type Config struct {
 	AllowedHosts []string
 	Log          Log
 
-	CheckTimeout time.Duration // models.check_timeout
-	Required     []string      // models.required
-	Client       Client
+	Models   ModelSettings
+	Required []string // models.required
+	Client   Client
 
 	file     string // that was read, or ""
 	origins  map[string]Origin
@@ -77,6 +77,20 @@ type Log struct {
 	Level  slog.Level
 	Format string // auto, json or text
 }
+
+// ModelSettings say where models come from beside Data, and how they are checked.
+type ModelSettings struct {
+	Repository   string // a directory or file:// URL, or "" for none; see RepositoryDir
+	Control      string // Poll or Explicit
+	Poll         time.Duration
+	CheckTimeout time.Duration
+}
+
+// The values of Models.Control.
+const (
+	Poll     = "poll"     // changes of the repository are taken up by themselves
+	Explicit = "explicit" // what is loaded is what was asked for
+)
 
 // Client is what the commands that talk to a running server use.
 type Client struct {

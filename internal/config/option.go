@@ -26,6 +26,7 @@ type Option struct {
 	Scope   Scope
 	Secret  bool // has no flag, since other users can read a command line
 
+	flag  string // where the key does not read well as one
 	field func(*Config) Value
 }
 
@@ -33,6 +34,9 @@ type Option struct {
 func (o Option) Flag() string {
 	if o.Secret {
 		return ""
+	}
+	if o.flag != "" {
+		return o.flag
 	}
 	if strings.HasPrefix(o.Key, "client.") { // `predict --server` reads better than --client-server
 		return strings.ReplaceAll(strings.TrimPrefix(o.Key, "client."), "_", "-")
@@ -186,9 +190,24 @@ func Options() []Option {
 			field: func(c *Config) Value { return &choice{&c.Log.Format, []string{"auto", "json", "text"}} },
 		},
 		{
+			Key: "models.repository", flag: "models", Scope: Serve,
+			Help:  "directory, or file:// URL, of further models: Goshawk packages, Triton's layout and .onnx files; it is only read",
+			field: func(c *Config) Value { return &text{&c.Models.Repository} },
+		},
+		{
+			Key: "models.control", flag: "model-control", Default: Poll, Scope: Serve,
+			Help:  "what is loaded: poll: all that there is, as it changes; explicit: the default model and what is asked for",
+			field: func(c *Config) Value { return &choice{&c.Models.Control, []string{Poll, Explicit}} },
+		},
+		{
+			Key: "models.poll", flag: "model-poll", Default: "5s", Scope: Serve,
+			Help:  "time between two looks for changes of the model repository",
+			field: func(c *Config) Value { return &duration{&c.Models.Poll, false} },
+		},
+		{
 			Key: "models.check_timeout", Default: "30s", Scope: Serve | Models,
 			Help:  "how long the check of a new model may take",
-			field: func(c *Config) Value { return &duration{&c.CheckTimeout, false} },
+			field: func(c *Config) Value { return &duration{&c.Models.CheckTimeout, false} },
 		},
 		{
 			Key: "models.required", Scope: Serve,

@@ -9,15 +9,16 @@ import (
 )
 
 // Load puts a model into service: all its versions as their aliases say, those
-// that failed once more. It waits until what the bare name means answers, and
-// fails with the reason when it cannot.
+// that failed once more. It waits until every version that is to be loaded
+// answers, and fails with the reason of one that cannot. A version that answers
+// in the place of such a one goes on.
 func (f *Fleet) Load(ctx context.Context, name string) error {
 	if !f.known(name) {
 		return notHere(name)
 	}
 	f.mu.Lock()
 	delete(f.off, name)
-	f.again[name] = true
+	f.again[name], f.seen[name] = true, true
 	f.mu.Unlock()
 	f.kick()
 	return f.until(ctx, func() (bool, error) {
@@ -27,19 +28,35 @@ func (f *Fleet) Load(ctx context.Context, name string) error {
 		if pending {
 			return false, nil
 		}
-		s, err := f.Status(name)
-		if err != nil {
-			return true, err
+		return f.arrived(name)
+	})
+}
+
+// arrived says whether every version of a name is where the source wants it.
+// What answers for the name meanwhile is another question: it may be an older one.
+func (f *Fleet) arrived(name string) (bool, error) {
+	var why error
+	for _, v := range f.o.Source.Versions() {
+		if v.Name != name {
+			continue
 		}
-		switch s.State {
-		case Ready, Sleeping:
-			return true, nil
-		case Failed:
-			return true, problem.ModelInvalid.New("the model %q cannot be served: %s", name, s.Reason)
-		default:
+		f.mu.Lock()
+		e := f.entries[key(v)]
+		f.mu.Unlock()
+		if e == nil {
+			f.kick() // the loop has not heard of it yet
 			return false, nil
 		}
-	})
+		switch s := e.status(); {
+		case s.State == Loading:
+			return false, nil
+		case s.State == Unloaded:
+			return true, problem.ModelUnhealthy.New("the model %q was unloaded again meanwhile", name)
+		case s.State == Failed && why == nil:
+			why = problem.ModelInvalid.New("the model %q cannot be served: %s", name, s.Reason)
+		}
+	}
+	return true, why
 }
 
 // Unload takes all versions of a model out of service. It waits until the

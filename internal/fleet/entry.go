@@ -57,6 +57,17 @@ func (e *entry) acquire() (*Model, bool) {
 	return e.model, true
 }
 
+// join takes a reference beside others, though the entry be retired.
+func (e *entry) join() (*Model, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.model == nil || e.retired && e.refs == 0 {
+		return nil, false
+	}
+	e.refs++
+	return e.model, true
+}
+
 func (e *entry) put() {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -49,6 +49,7 @@ type Fleet struct {
 	again    map[string]bool   // guarded by mu; names whose failed versions are to be tried once more
 	seen     map[string]bool   // guarded by mu; names that were here before
 	draining map[string]int    // guarded by mu; by name, models that were retired and are in use
+	leaving  map[string]*entry // guarded by mu; those models by NAME@DIGEST
 }
 
 // routes is an immutable table: what a reference means now. NAME, NAME@ALIAS,
@@ -66,6 +67,7 @@ func New(o Options) *Fleet {
 		o: o, wake: make(chan struct{}, 1), done: make(chan struct{}),
 		entries: map[string]*entry{}, changed: make(chan struct{}),
 		off: map[string]bool{}, again: map[string]bool{}, seen: map[string]bool{}, draining: map[string]int{},
+		leaving: map[string]*entry{},
 	}
 	f.routes.Store(&routes{})
 	f.metrics = newCollector(f)
@@ -116,16 +118,35 @@ func (f *Fleet) Acquire(ref string) (m *Model, release func(), err error) {
 	}
 	for {
 		e, err := f.find(ref)
+		if err == nil {
+			if m, ok := e.acquire(); ok {
+				return m, e.release, nil
+			}
+		}
+		if m, release, ok := f.joinLeaving(ref); ok {
+			return m, release, nil
+		}
 		if err != nil {
 			return nil, nil, err
-		}
-		if m, ok := e.acquire(); ok {
-			return m, e.release, nil
 		}
 		if err := f.unavailable(e); err != nil {
 			return nil, nil, err
 		}
 	}
+}
+
+// joinLeaving gives a model that has left the table while somebody still uses it,
+// by NAME@DIGEST. A request that chose its version a moment ago asks for it so: it
+// must neither fail nor wake the version again.
+func (f *Fleet) joinLeaving(ref string) (m *Model, release func(), ok bool) {
+	f.mu.Lock()
+	e := f.leaving[ref]
+	f.mu.Unlock()
+	if e == nil {
+		return nil, nil, false
+	}
+	m, ok = e.join()
+	return m, e.release, ok
 }
 
 // AcquireContext is Acquire that waits while the model is being loaded.
@@ -231,7 +252,7 @@ func (f *Fleet) Ready() error {
 	}
 	for _, v := range f.o.Source.Versions() {
 		if v.Required {
-			refs = append(refs, key(v))
+			refs = append(refs, v.Name) // an older version may answer for it
 		}
 	}
 	for _, ref := range refs {
@@ -285,7 +306,14 @@ func (f *Fleet) kick() {
 	}
 }
 
-func key(v Version) string { return v.Name + "@" + v.Digest }
+// key is NAME@DIGEST. What is refused has no digest, and is told apart by its
+// number in a form that no reference has.
+func key(v Version) string {
+	if v.Refused != nil {
+		return v.Name + "@refused:" + strconv.Itoa(v.Number)
+	}
+	return v.Name + "@" + v.Digest
+}
 
 // numbered is how the Open Inference Protocol names a version: NAME/N.
 func numbered(v Version) string { return v.Name + "/" + strconv.Itoa(v.Number) }

@@ -42,6 +42,11 @@ func (f *Fleet) sync() []*entry {
 	leaving := f.enter(versions)
 	table := f.table(versions)
 	leaving = append(leaving, f.supersede(versions, table)...)
+	for _, e := range leaving {
+		if e.is(Ready) {
+			f.leaving[e.key()] = e
+		}
+	}
 	f.mu.Unlock()
 	// The table first: whoever finds an entry retired looks for its successor there.
 	f.routes.Store(table)
@@ -66,6 +71,12 @@ func (f *Fleet) enter(versions []Version) (leaving []*entry) {
 		}
 		e := f.entries[key(v)]
 		switch {
+		case v.Refused != nil:
+			if state != Unloaded {
+				state = Failed
+			}
+			f.entries[key(v)] = newEntry(v, state)
+			f.entries[key(v)].why = v.Refused
 		case e == nil:
 			f.entries[key(v)] = newEntry(v, state)
 		case state == Unloaded && !e.is(Unloaded):
@@ -109,29 +120,40 @@ func (e *entry) renew(v Version, state State, again bool) {
 }
 
 // dormant versions are loaded only when somebody asks for them.
-func dormant(v Version) bool { return len(v.Aliases) == 0 && !v.Required }
+func dormant(v Version) bool { return len(v.Aliases) == 0 && !v.Required && !v.Eager }
 
 // table routes every reference. An alias goes on to the version that served it
 // until the one that it points to now is ready, so that no answer is missing
-// during a change. f.mu is held.
+// during a change; so does a number, whose files may have been replaced. f.mu is
+// held.
 func (f *Fleet) table(versions []Version) *routes {
 	before := f.routes.Load().to
 	t := &routes{to: make(map[string]*entry, 3*len(versions))}
 	for _, v := range versions {
 		e := f.entries[key(v)]
-		t.to[key(v)], t.to[numbered(v)] = e, e
+		t.to[key(v)] = e
+		if v.Number > 0 {
+			t.to[numbered(v)] = f.heir(before[numbered(v)], e)
+			t.to[t.to[numbered(v)].key()] = t.to[numbered(v)] // that the source may have forgotten
+		}
 		for _, alias := range v.Aliases {
-			target := e
-			if old := before[v.Name+"@"+alias]; old != nil && !e.is(Ready) && old.is(Ready) && f.entries[old.key()] == old {
-				target = old
-			}
-			t.to[v.Name+"@"+alias] = target
+			target := f.heir(before[v.Name+"@"+alias], e)
+			t.to[v.Name+"@"+alias], t.to[target.key()] = target, target
 			if alias == DefaultAlias {
 				t.to[v.Name] = target
 			}
 		}
 	}
 	return t
+}
+
+// heir is who answers for a reference: e, or whoever did before while e cannot.
+// f.mu is held.
+func (f *Fleet) heir(before, e *entry) *entry {
+	if before != nil && before.is(Ready) && f.entries[before.key()] == before && (e.is(Loading) || e.is(Failed)) {
+		return before
+	}
+	return e
 }
 
 // DefaultAlias is what a bare name means.
@@ -144,15 +166,17 @@ func (e *entry) key() string {
 }
 
 // supersede replaces what need not stay loaded and gives what is to be drained:
-// versions that are gone from the source, that no alias leads to any more, or
-// that were woken and then not used for a while. f.mu is held.
+// versions that are gone from the source and that nobody has taken the place of,
+// that no alias leads to any more, or that were woken and then not used for a
+// while. f.mu is held.
 func (f *Fleet) supersede(versions []Version, t *routes) (leaving []*entry) {
 	listed := make(map[string]Version, len(versions))
 	for _, v := range versions {
 		listed[key(v)] = v
 	}
-	served := make(map[*entry]bool, len(t.to))
+	served, routed := make(map[*entry]bool, len(t.to)), make(map[*entry]bool, len(t.to))
 	for ref, e := range t.to {
+		routed[e] = true
 		// Digests and numbers lead to every version; only aliases keep one loaded.
 		if v, byDigest := listed[ref]; (!byDigest || !dormant(v)) && !strings.Contains(ref, "/") {
 			served[e] = true
@@ -162,6 +186,8 @@ func (f *Fleet) supersede(versions []Version, t *routes) (leaving []*entry) {
 	for k, e := range f.entries {
 		v, here := listed[k]
 		switch {
+		case !here && routed[e]: // its successor is not ready
+			continue
 		case !here:
 			delete(f.entries, k)
 		case !served[e] && e.spent(old):
@@ -242,6 +268,7 @@ func (f *Fleet) drain(e *entry) {
 	f.drains.Go(func() {
 		defer f.drainedOne(v.Name)
 		<-e.drained
+		f.forget(e)
 		if err := m.close(); err != nil {
 			f.o.Logger.Error("model failed to unload", "model", v.Name, "version", v.Digest, "cause", err.Error())
 		}
@@ -249,6 +276,14 @@ func (f *Fleet) drain(e *entry) {
 			f.o.Unloaded(v)
 		}
 	})
+}
+
+func (f *Fleet) forget(e *entry) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if k := e.key(); f.leaving[k] == e {
+		delete(f.leaving, k)
+	}
 }
 
 func (f *Fleet) drainedOne(name string) {

@@ -1,6 +1,10 @@
 package fleet
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // collector reads the fleet when it is asked: no series outlives its version.
 type collector struct {
@@ -27,6 +31,9 @@ func (c *collector) Describe(to chan<- *prometheus.Desc) {
 func (c *collector) Collect(to chan<- prometheus.Metric) {
 	for _, s := range c.fleet.Models() {
 		version := s.Digest[:min(len(s.Digest), len("sha256:")+12)]
+		if s.Refused != nil {
+			version = strconv.Itoa(s.Number) // it has no digest
+		}
 		ready := 0.0
 		if s.State == Ready {
 			ready = 1

@@ -27,9 +27,16 @@ type Version struct {
 	Number   int      // 1, 2, 3 … of its name, in the order added, never used again
 	Aliases  []string // that point at it now: "default", …
 	Required bool     // readiness waits for it
+	Eager    bool     // is loaded although no alias leads to it
 	BuiltIn  bool
 	Added    time.Time
 	Project  string
+
+	// Refused says why the version cannot be served, where the source knows: its
+	// files make no model. It has no digest then, is never opened, and stands in
+	// the list for those who wonder where it is. A name has at most one such of a
+	// number, which may be 0: none.
+	Refused error
 }
 
 // Located is a Source whose packages lie in directories of their own, which the

@@ -115,7 +115,8 @@ func (unbounded) Release(int64)                        {}
 // ModelInfo is the document of one model version.
 type ModelInfo struct {
 	Name        string     `json:"name"`
-	Version     string     `json:"version"` // sha256:HEX
+	Version     string     `json:"version"`        // sha256:HEX
+	Kind        string     `json:"kind,omitempty"` // Model takes pictures, Tensor is served over /v2 only; "" until the package was opened
 	Aliases     []string   `json:"aliases"`
 	State       string     `json:"state"`            // "ready", or why not in one word
 	Reason      string     `json:"reason,omitempty"` // a sentence, when it cannot answer

@@ -216,12 +216,12 @@ func (r *manifestReader) complete() error {
 	case m.Model == "":
 		return refuse("%s: model is missing; it names the model file, as in model: model.onnx", r.file)
 	case m.Kind == KindTensor:
-		for _, key := range []string{"input", "preprocess", "output", "probe", "parity"} {
+		for _, key := range []string{"input", "preprocess", "probe", "parity"} {
 			if n := r.find(key); n != nil {
 				return r.fail(n, "%s is for kind Model; a Tensor takes and gives tensors as they are", key)
 			}
 		}
-		return nil
+		return r.labeled()
 	case r.find("preprocess") == nil:
 		return refuse("%s: preprocess is missing; how a picture becomes the model's input cannot be guessed (a preset will do: %s)", r.file, presetNames())
 	case m.Output.Labels == "" && r.labels == nil:
@@ -229,6 +229,24 @@ func (r *manifestReader) complete() error {
 	}
 	if r.m.Input.Color == "" {
 		r.m.Input.Color = r.m.Preprocess.color
+	}
+	return nil
+}
+
+// labeled checks the output of a Tensor: it may name one whose last axis are
+// classes, and what these are called.
+func (r *manifestReader) labeled() error {
+	n := r.find("output")
+	if n == nil {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if key := n.Content[i]; key.Value != "tensor" && key.Value != "labels" {
+			return r.fail(key, "output.%s is for kind Model; a Tensor takes and gives tensors as they are", key.Value)
+		}
+	}
+	if r.m.Output.Tensor == "" || r.m.Output.Labels == "" && r.labels == nil {
+		return r.fail(n, "the output of a Tensor names its tensor and its labels, or is left out")
 	}
 	return nil
 }

@@ -233,6 +233,15 @@ func TestATensorTakesNoPictureSettings(t *testing.T) {
 		t.Fatalf("a Tensor needs no more: %v", err)
 	}
 	mistake(t, tensor+"preprocess: {preset: vit}\n", `goshawk.yaml:5:13: preprocess is for kind Model; a Tensor takes and gives tensors as they are`)
+	mistake(t, tensor+"output: {tensor: out, top_k: 3}\n", `goshawk.yaml:5:23: output.top_k is for kind Model; a Tensor takes and gives tensors as they are`)
+	mistake(t, tensor+"output: {labels: l.txt}\n", `goshawk.yaml:5:9: the output of a Tensor names its tensor and its labels, or is left out`)
+	m, _, err := model.ParseManifest("goshawk.yaml", []byte(tensor+"output: {tensor: out, labels: l.txt}\n"))
+	if err != nil {
+		t.Fatalf("an output with labels: %v", err)
+	}
+	if again, _, err := model.ParseManifest("goshawk.yaml", m.Marshal()); err != nil || again.Output != m.Output {
+		t.Errorf("written and read again it is %+v, %v; want %+v", again.Output, err, m.Output)
+	}
 }
 
 func TestLabelsMayStandInTheManifest(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 
@@ -78,6 +79,20 @@ func Open(fsys fs.FS) (*Package, error) {
 	return p, nil
 }
 
+// Peek reads the manifest of a package and nothing else.
+func Peek(fsys fs.FS) (Manifest, error) {
+	files, err := walk(fsys, DefaultLimits)
+	if err != nil {
+		return Manifest{}, err
+	}
+	text, err := readFile(fsys, path.Join(commonTop(files), ManifestName), maxManifest)
+	if err != nil {
+		return Manifest{}, err
+	}
+	m, _, err := ParseManifest(ManifestName, text)
+	return m, err
+}
+
 func (p *Package) read(files []string) error {
 	if len(files) == 0 {
 		return refuse("the package is empty")
@@ -104,7 +119,11 @@ func (p *Package) read(files []string) error {
 		if err != nil {
 			return err
 		}
-		if p.Labels, err = ParseLabels(m.Output.Labels, text); err != nil {
+		parse := ParseLabels
+		if m.Kind == KindTensor { // they are given as they stand, and nobody refers to them
+			parse = readLabels
+		}
+		if p.Labels, err = parse(m.Output.Labels, text); err != nil {
 			return err
 		}
 	}

@@ -35,6 +35,9 @@ func (m *Manifest) Marshal() []byte {
 			line("parity: %s", text(m.Parity+"/"))
 		}
 	}
+	if m.Kind == KindTensor && m.Output.Labels != "" {
+		line("output: {tensor: %s, labels: %s}", text(m.Output.Tensor), text(m.Output.Labels))
+	}
 	m.Serving.marshal(line)
 	return []byte(b.String())
 }

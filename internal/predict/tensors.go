@@ -25,7 +25,7 @@ type TensorRequest struct {
 type TensorAnswer struct {
 	Version fleet.Version
 	Outputs []*tensor.Tensor // as asked for, else in the model's order
-	Scores  string           // the output whose last axis is Labels; "" for a model of kind Tensor
+	Scores  string           // the output whose last axis is Labels; "" where none has labels
 	Labels  []model.Label
 	Stages  TensorStages
 }
@@ -71,6 +71,8 @@ func (p *Predictor) Tensors(ctx context.Context, r *TensorRequest) (*TensorAnswe
 	answer := &TensorAnswer{Version: m.Version, Outputs: call.Out, Stages: call.Stages}
 	if m.Pictures() {
 		answer.Scores, answer.Labels = m.Binding.Logits.Name, m.Package.Labels
+	} else if len(m.Package.Labels) > 0 {
+		answer.Scores, answer.Labels = m.Package.Manifest.Output.Tensor, m.Package.Labels
 	}
 	return answer, nil
 }

@@ -223,6 +223,27 @@ func (r *Registry) Open(_ context.Context, digest string) (*model.Package, error
 	return p, nil
 }
 
+// Held tells whether this process may change the directory: others only look.
+func (r *Registry) Held() bool {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	return r.lock != nil
+}
+
+// Kind reads what the package of a digest is for, without its other files; it
+// is "" where that cannot be read.
+func (r *Registry) Kind(digest string) model.Kind {
+	fsys, err := r.files(digest)
+	if err != nil {
+		return ""
+	}
+	m, err := model.Peek(fsys)
+	if err != nil {
+		return ""
+	}
+	return m.Kind
+}
+
 func (r *Registry) files(digest string) (fs.FS, error) {
 	if fsys, ok := r.builtIn[digest]; ok {
 		return fsys, nil

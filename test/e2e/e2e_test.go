@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -52,7 +53,7 @@ func TestStories(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "stop": stop, "get": get},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "stop": stop, "get": get, "post": post, "plus": plusFile},
 	})
 }
 
@@ -127,6 +128,33 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s answered %s: %s", args[0], resp.Status, body)
 	}
 	ts.Stdout().Write(body)
+}
+
+// post sends words as a body and prints what is answered; with ! it wants a
+// status other than 200.
+func post(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: post URL BODY…")
+	}
+	resp, err := http.Post(args[0], "application/octet-stream", strings.NewReader(strings.Join(args[1:], " ")))
+	ts.Check(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	if (resp.StatusCode == http.StatusOK) == neg {
+		ts.Fatalf("%s answered %s: %s", args[0], resp.Status, body)
+	}
+	ts.Stdout().Write(body)
+}
+
+// plusFile writes a model that adds a number: plus FILE N.
+func plusFile(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: plus FILE N")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(writePlus(ts.MkAbs(args[0]), n))
 }
 
 // stop sends SIGTERM and wants an orderly end.

@@ -45,7 +45,9 @@ export async function models(key) {
 }
 
 // The list has one item a version; the chooser has names, and the aliases beside "default".
-function references(items) {
+// A Tensor takes no pictures.
+function references(all) {
+  const items = all.filter((item) => item.kind !== "Tensor");
   const aliased = items.flatMap(({ name, aliases = [] }) => aliases.filter((a) => a !== "default").map((a) => `${name}@${a}`));
   return [...new Set([...items.map((item) => item.name), ...aliased])];
 }

@@ -84,3 +84,12 @@ func Endless() Model {
 		Nodes:        []Node{{Op: "Loop", In: []string{"", "true", "in"}, Out: []string{"out"}, Attrs: map[string]any{"body": body}}},
 	}}
 }
+
+// Plus adds a number to its input: "in" to "out", float32. A test can tell by an
+// answer which of several such models gave it.
+func Plus(add float32, shape ...any) Model {
+	m := Identity(tensor.Float32, shape...)
+	m.Initializers = []Constant{Floats("add", nil, add)}
+	m.Nodes = []Node{{Op: "Add", In: []string{"in", "add"}, Out: []string{"out"}}}
+	return m
+}
