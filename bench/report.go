@@ -21,6 +21,8 @@ type report struct {
 	overload []overload
 	large    []largeRound
 	start    *startup
+
+	isolation []isolated
 	peak     int64 // bytes, the server's high-water mark over all of it
 }
 
@@ -32,6 +34,7 @@ func (r *report) write(path string) error {
 	r.ratios(&b)
 	r.overloads(&b)
 	r.larges(&b)
+	r.isolations(&b)
 	r.startup(&b)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

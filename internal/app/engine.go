@@ -13,6 +13,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/config"
 	"github.com/goshawk-ai/goshawk/internal/fleet"
+	"github.com/goshawk-ai/goshawk/internal/infer/child"
 	"github.com/goshawk-ai/goshawk/internal/infer/ort"
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/predict"
@@ -69,7 +70,7 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 	e.bodies = schedule.NewBudget(bodies)
 	e.pixels = schedule.NewBudget(int64(c.Memory.Pictures) - bodies)
 	e.fleet = fleet.New(fleet.Options{
-		Backend: e.backend, Source: e.registry, Decoder: decoder, Checker: checker(c), Logger: log,
+		Backend: e.backend, Apart: apart(c, e.backend, log), RemoteHosts: c.RemoteHosts, Source: e.registry, Decoder: decoder, Checker: checker(c), Logger: log,
 		Registerer: metrics, Default: c.Model,
 		Unloaded: func(v fleet.Version) { e.scheduler.Forget(v.Digest) },
 	})
@@ -113,8 +114,15 @@ func checker(c *config.Config) *fleet.Checker {
 	limits.Wall, limits.CPU, limits.Memory = c.CheckTimeout, c.CheckTimeout, int64(c.Memory.Runtime)
 	return &fleet.Checker{
 		Library: c.ONNXRuntimeLibrary, Decoder: c.JPEGDecoder, Limits: limits,
-		Cache: filepath.Join(c.Data, "cache", "checks"),
+		Cache: filepath.Join(c.Data, "cache", "checks"), RemoteHosts: c.RemoteHosts,
 	}
+}
+
+// apart runs models in processes of their own, each as bounded as this one.
+func apart(c *config.Config, engine *ort.Backend, log *slog.Logger) *child.Backend {
+	return child.New(child.Options{
+		Engine: engine, Library: c.ONNXRuntimeLibrary, Memory: int64(c.Memory.Runtime), Runs: lanes(c), Load: c.CheckTimeout, Logger: log,
+	})
 }
 
 // lanes are the pictures computed at a time.

@@ -34,6 +34,7 @@ type Config struct {
 	Log          Log
 
 	CheckTimeout time.Duration // models.check_timeout
+	RemoteHosts  []string      // backends.remote_hosts
 	Client       Client
 
 	file     string // that was read, or ""

@@ -186,6 +186,11 @@ func Options() []Option {
 			field: func(c *Config) Value { return &duration{&c.CheckTimeout} },
 		},
 		{
+			Key: "backends.remote_hosts", Scope: Everywhere,
+			Help:  "servers that a package may name as where its model is: HOST:PORT, or HOST for all its ports; empty: none",
+			field: func(c *Config) Value { return &list{&c.RemoteHosts} },
+		},
+		{
 			Key: "client.server", Scope: Predict,
 			Help:  "URL of a running server that shall answer instead of this process",
 			field: func(c *Config) Value { return &text{&c.Client.Server} },

@@ -157,6 +157,24 @@ func (b *Backend) Load(ctx context.Context, _ []byte, _ infer.Options) (infer.Se
 	return s, nil
 }
 
+// Connect is Open and Load, for a session that has the connections to itself.
+func Connect(ctx context.Context, target string, o Options) (infer.Monitored, error) {
+	b, err := Open(target, o)
+	if err != nil {
+		return nil, err
+	}
+	s, err := b.Load(ctx, nil, infer.Options{})
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return &owner{s.(*session)}, nil
+}
+
+// owner closes the connections with the session.
+type owner struct{ *session }
+
+func (o *owner) Close() error { return errors.Join(o.session.Close(), o.backend.Close()) }
+
 const loadTime = 30 * time.Second
 
 func specsOf(list []*pb.ModelMetadataResponse_TensorMetadata) []tensor.Spec {
