@@ -179,7 +179,7 @@ func (r *manifestReader) remote(n *yaml.Node) error {
 		return r.fail(n, "remote needs both url and model, as in {url: \"grpc://models.example:8001\", model: resnet}")
 	}
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "grpc" && u.Scheme != "grpcs" || u.Hostname() == "" || u.Port() == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Scheme != "grpc" && u.Scheme != "grpcs" || u.Hostname() == "" || u.Port() == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || strings.Contains(u.Host, "%") {
 		return r.fail(n, "remote.url is %s; it is grpc://HOST:PORT, or grpcs://HOST:PORT for TLS", wording.Quote(address))
 	}
 	r.m.Remote.Address, r.m.Remote.TLS = u.Host, u.Scheme == "grpcs"
