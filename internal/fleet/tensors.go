@@ -17,7 +17,7 @@ import (
 func (m *Model) Pictures() bool { return m.Package.Manifest.Kind != model.KindTensor }
 
 // warm runs a model of kind Tensor once, on zeros and empty strings, with one
-// for every open size; on ones where zeros could kill it. A model whose sizes are
+// for every open size; on ones where it divides integers. A model whose sizes are
 // all fixed must take that. Another may refuse it for a reason of its own, which
 // its callers know and we don't.
 func (m *Model) warm(ctx context.Context, say func(string)) error {

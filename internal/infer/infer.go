@@ -79,6 +79,8 @@ type Error struct {
 	Message string // the runtime's words, cut to a bearable length, control characters removed
 	// Retry is when another try is worth while, for Unavailable; 0 says nothing.
 	Retry time.Duration
+	// Unsent says, for Unavailable, that the request surely reached nobody.
+	Unsent bool
 }
 
 func (e *Error) Error() string { return e.Message }

@@ -66,8 +66,8 @@ func parent() {
 	os.Exit(1)
 }
 
-// divide makes a model that kills the process that runs it by 0, and by the
-// smallest number over -1.
+// divide makes a model that kills the process that runs it by the smallest number
+// over -1. The runtime looks for 0 itself.
 func divide() onnxgen.Model {
 	value := func(name string) onnxgen.Value {
 		return onnxgen.Value{Name: name, Type: tensor.Int64, Shape: []any{"n"}}

@@ -2,13 +2,13 @@ package child
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/infer"
-	"github.com/goshawk-ai/goshawk/internal/infer/oip"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
 	"github.com/goshawk-ai/goshawk/internal/wording"
 )
@@ -42,16 +42,25 @@ func (s *session) Run(ctx context.Context, in, out []*tensor.Tensor) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	l, err := s.enter(ctx)
-	if err != nil {
-		return err
+	for try := 1; ; try++ {
+		l, err := s.enter(ctx)
+		if err != nil {
+			return err
+		}
+		err = l.session.Run(ctx, in, out)
+		e, ok := errors.AsType[*infer.Error](err)
+		if ok && e.Code == infer.Unavailable {
+			err = s.mourn(ctx, l, e)
+		}
+		s.runs.Done()
+		if !ok || !e.Unsent || ctx.Err() != nil || try == tries {
+			return err
+		}
 	}
-	defer s.runs.Done()
-	if err = l.session.Run(ctx, in, out); oip.IsUnavailable(err) {
-		return s.mourn(ctx, l, err)
-	}
-	return err
 }
+
+// tries of a request that met a process which was gone before it came.
+const tries = 3
 
 // aMoment is how long a run that is on its way already waits for a process that
 // is being started: whoever comes later waits in Await, where it costs nobody.
@@ -66,10 +75,10 @@ func (s *session) enter(ctx context.Context) (*life, error) {
 			s.mu.Unlock()
 			return nil, infer.ErrClosed
 		}
-		if s.now != nil {
+		if l := s.living(); l != nil {
 			s.runs.Add(1)
-			defer s.mu.Unlock()
-			return s.now, nil
+			s.mu.Unlock()
+			return l, nil
 		}
 		ill, soon, changed := s.ill, time.Until(s.until), s.changed
 		s.mu.Unlock()
@@ -93,7 +102,7 @@ func (s *session) enter(ctx context.Context) (*life, error) {
 
 // mourn says of a run that got no answer what became of the process: that it is
 // gone is seen on its connection first.
-func (s *session) mourn(ctx context.Context, l *life, err error) error {
+func (s *session) mourn(ctx context.Context, l *life, err *infer.Error) error {
 	timer := time.NewTimer(2 * time.Second)
 	defer timer.Stop()
 	select {
@@ -124,10 +133,24 @@ func (s *session) Close() error {
 func (s *session) Health() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.now == nil && s.ill != nil && !s.closed {
+	if !s.closed && s.living() == nil {
 		return s.ill
 	}
 	return nil
+}
+
+// living is the process that answers now, or nil: that it has ended may be known
+// here before its supervisor has looked. s.mu is held.
+func (s *session) living() *life {
+	if s.now == nil {
+		return nil
+	}
+	select {
+	case <-s.now.process.done:
+		s.absent(s.now.process.why, time.Now())
+	default:
+	}
+	return s.now
 }
 
 // patience is how long Await waits for the next process.
@@ -138,7 +161,8 @@ func (s *session) Await(ctx context.Context) error {
 	var late <-chan time.Time
 	for {
 		s.mu.Lock()
-		there, ill, soon, changed := s.now != nil || s.closed, s.ill, time.Until(s.until), s.changed
+		there := s.closed || s.living() != nil
+		ill, soon, changed := s.ill, time.Until(s.until), s.changed
 		s.mu.Unlock()
 		switch {
 		case there:
@@ -244,6 +268,11 @@ func (s *session) again(ctx context.Context) (*life, error) {
 func (s *session) without(why string, until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.absent(why, until)
+}
+
+// absent is without. s.mu is held.
+func (s *session) absent(why string, until time.Time) {
 	s.now, s.until = nil, until
 	s.ill = &infer.Error{
 		Code: infer.Unavailable, Retry: max(time.Second, time.Until(until)),

@@ -202,14 +202,13 @@ func (b *Backend) outgoing(ctx context.Context) context.Context {
 
 // infer sends a request, on another connection once more where the first surely
 // never took it: nothing may be computed twice.
-func (b *Backend) infer(ctx context.Context, r *pb.ModelInferRequest) (*pb.ModelInferResponse, metadata.MD, error) {
+func (b *Backend) infer(ctx context.Context, r *pb.ModelInferRequest) (response *pb.ModelInferResponse, trailer metadata.MD, sent bool, err error) {
 	ctx = b.outgoing(ctx)
 	for try := 1; ; try++ {
 		var left atomic.Bool
-		var trailer metadata.MD
-		response, err := b.client().ModelInfer(context.WithValue(ctx, leftKey{}, &left), r, grpc.Trailer(&trailer))
+		response, err = b.client().ModelInfer(context.WithValue(ctx, leftKey{}, &left), r, grpc.Trailer(&trailer))
 		if err == nil || left.Load() || status.Code(err) != codes.Unavailable || try == max(2, len(b.conns)) {
-			return response, trailer, err
+			return response, trailer, left.Load(), err
 		}
 	}
 }

@@ -2,7 +2,6 @@ package oip
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -14,12 +13,6 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/wording"
 )
-
-// IsUnavailable tells whether err says that whoever computes is gone.
-func IsUnavailable(err error) bool {
-	e, ok := errors.AsType[*infer.Error](err)
-	return ok && e.Code == infer.Unavailable
-}
 
 // absence is the beginning of a sentence about a server that is not there.
 type absence string

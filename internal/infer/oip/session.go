@@ -2,6 +2,7 @@ package oip
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -51,10 +52,11 @@ func (s *session) Run(ctx context.Context, in, out []*tensor.Tensor) error {
 		return err
 	}
 	request.ModelName, request.ModelVersion = s.backend.o.Model, s.backend.o.Version
-	response, trailer, err := s.backend.infer(ctx, request)
+	response, trailer, sent, err := s.backend.infer(ctx, request)
 	if err != nil {
 		err = failure(ctx, err, trailer)
-		if IsUnavailable(err) {
+		if e, ok := errors.AsType[*infer.Error](err); ok && e.Code == infer.Unavailable {
+			e.Unsent = !sent
 			s.wonder()
 		}
 		return err
