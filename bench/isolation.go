@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -35,7 +36,7 @@ func (b *bench) isolations(ctx context.Context) ([]isolated, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(data)
+	defer func() { _ = os.RemoveAll(data) }()
 	for _, model := range []string{"squeezenet", "tiny"} {
 		for _, apart := range []bool{false, true} {
 			if err := b.addIsolated(ctx, data, model, apart); err != nil {
@@ -85,7 +86,7 @@ func answers(ctx context.Context, t *target, body []byte) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%s: status %d, %v", t.url, status, err)
+			return errors.Join(fmt.Errorf("%s answers with status %d", t.url, status), err)
 		}
 	}
 }

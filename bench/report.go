@@ -23,7 +23,7 @@ type report struct {
 	start    *startup
 
 	isolation []isolated
-	peak     int64 // bytes, the server's high-water mark over all of it
+	peak      int64 // bytes, the server's high-water mark over all of it
 }
 
 const floorBar = 1.05

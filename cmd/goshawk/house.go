@@ -18,7 +18,7 @@ func house() rooms {
 		local:      func(ctx context.Context, cfg *config.Config) (predictor, error) { return app.NewLocal(ctx, cfg) },
 		models:     app.Models,
 		checkModel: fleet.CheckMain,
-		worker:     func(stdin io.Reader) int { return child.WorkerMain(stdin, os.Exit) },
+		worker:     func(stdin io.Reader) int { return child.WorkerMain(stdin, os.Exit) }, //nolint:forbidigo // a run that cannot be stopped ends the process it is in
 		engine:     app.Engine,
 	}
 }

@@ -142,7 +142,7 @@ func (h *house) open(t *testing.T) (address string) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		server.Stop(ctx)
-		<-served
+		_ = <-served
 	})
 	return l.Addr().String()
 }

@@ -111,11 +111,11 @@ func TestWhatCannotBeReached(t *testing.T) {
 	}
 	l.Close() // nobody listens there any more
 	_, err = oip.Connect(t.Context(), l.Addr().String(), oip.Options{Model: "m"})
-	wantCode(t, "nobody there", err, infer.Unavailable)
+	_ = wantCode(t, "nobody there", err, infer.Unavailable)
 	o := &other{}
 	_, address := o.start(t, "")
 	_, err = oip.Connect(t.Context(), address, oip.Options{Model: "m", Version: "3"})
-	wantCode(t, "no key", err, infer.Unavailable)
+	_ = wantCode(t, "no key", err, infer.Unavailable)
 	_, err = oip.Connect(t.Context(), address, oip.Options{Model: "strange", Key: "hunter2"})
 	if e := wantCode(t, "no such model", err, infer.Unavailable); !strings.Contains(e.Message, "no such model") {
 		t.Errorf("%q does not give the server's reason", e.Message)
@@ -138,7 +138,7 @@ func TestHealthFollowsTheServer(t *testing.T) {
 	o.ready.Store(false)
 	until(t, "ill while the model is not ready", func() bool { return s.Health() != nil })
 	_, err := ask(t.Context(), s)
-	wantCode(t, "a model that is not ready", err, infer.Unavailable)
+	_ = wantCode(t, "a model that is not ready", err, infer.Unavailable)
 	o.ready.Store(true)
 	until(t, "healthy again", func() bool { return s.Health() == nil })
 	server.Stop()
@@ -183,7 +183,7 @@ func TestNothingIsComputedTwice(t *testing.T) {
 	_, address := o.start(t, "")
 	s := connect(t, address)
 	_, err := ask(t.Context(), s)
-	wantCode(t, "overloaded", err, infer.Unavailable)
+	_ = wantCode(t, "overloaded", err, infer.Unavailable)
 	if n := o.asked.Load(); n != 1 {
 		t.Errorf("the server was asked %d times for one request, want once: it may have computed it", n)
 	}
@@ -236,7 +236,7 @@ func TestAnswersThatCannotBe(t *testing.T) {
 		o.ready.Store(true)
 		_, address := o.start(t, "")
 		_, err := ask(t.Context(), connect(t, address))
-		wantCode(t, what, err, infer.Failed)
+		_ = wantCode(t, what, err, infer.Failed)
 	}
 }
 
