@@ -142,7 +142,9 @@ func (h *house) open(t *testing.T) (address string) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		server.Stop(ctx)
-		_ = <-served
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
 	})
 	return l.Addr().String()
 }
