@@ -140,6 +140,11 @@ func (b *bench) all(ctx context.Context) (*report, error) {
 			return nil, err
 		}
 	}
+	if wanted("isolation") {
+		if r.isolation, err = b.isolations(ctx); err != nil {
+			return nil, err
+		}
+	}
 	r.peak, err = b.server.memory("status", "VmHWM")
 	return r, err
 }

@@ -21,7 +21,9 @@ type report struct {
 	overload []overload
 	large    []largeRound
 	start    *startup
-	peak     int64 // bytes, the server's high-water mark over all of it
+
+	isolation []isolated
+	peak      int64 // bytes, the server's high-water mark over all of it
 }
 
 const floorBar = 1.05
@@ -32,6 +34,7 @@ func (r *report) write(path string) error {
 	r.ratios(&b)
 	r.overloads(&b)
 	r.larges(&b)
+	r.isolations(&b)
 	r.startup(&b)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

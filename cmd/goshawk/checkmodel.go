@@ -26,6 +26,25 @@ func newCheckModel(c *console, h rooms) *cobra.Command {
 	}
 }
 
+// workerFunc is the child process that serves one model.
+type workerFunc func(stdin io.Reader) int
+
+// newWorker is the process that a model has of its own.
+func newWorker(c *console, h rooms) *cobra.Command {
+	return &cobra.Command{
+		Use:    "worker",
+		Short:  "Serve one model to the process that started this one (started by goshawk itself)",
+		Hidden: true,
+		Args:   noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			if code := h.worker(c.in); code != 0 {
+				return &exitError{code, silent{}}
+			}
+			return nil
+		},
+	}
+}
+
 // silent is an error that was told already.
 type silent struct{}
 

@@ -15,6 +15,7 @@ type rooms struct {
 	local      localFunc
 	models     modelsFunc
 	checkModel checkModelFunc
+	worker     workerFunc
 	engine     engineFunc
 }
 
@@ -44,7 +45,7 @@ come out. Two models are inside; more are added as packages.
 	root.SetOut(c.out) // before the completion commands, which keep where they write
 	root.AddCommand(
 		newServe(c, h), newPredict(c, h), newModels(c, h), newConfig(c), newVersion(c, h), newLicenses(c),
-		newMan(), newReference(), newCheckModel(c, h),
+		newMan(), newReference(), newCheckModel(c, h), newWorker(c, h),
 	)
 	completions(root)
 	help(root)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/config"
 	"github.com/goshawk-ai/goshawk/internal/fleet"
+	"github.com/goshawk-ai/goshawk/internal/infer/child"
 	"github.com/goshawk-ai/goshawk/internal/infer/ort"
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/predict"
@@ -78,8 +79,8 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 	e.pixels = schedule.NewBudget(int64(c.Memory.Pictures) - bodies)
 	e.checker = checker(c)
 	e.fleet = fleet.New(fleet.Options{
-		Backend: e.backend, Source: e.sources, Decoder: decoder, Checker: e.checker, Logger: log,
-		Registerer: metrics, Default: c.Model, Explicit: c.Models.Control == config.Explicit,
+		Backend: e.backend, Apart: apart(c, e.backend, log), RemoteHosts: c.RemoteHosts, Source: e.sources, Decoder: decoder,
+		Checker: e.checker, Logger: log, Registerer: metrics, Default: c.Model, Explicit: c.Models.Control == config.Explicit,
 		Unloaded: func(v fleet.Version) { e.scheduler.Forget(v.Digest) },
 	})
 	wait.fleet = e.fleet
@@ -130,8 +131,15 @@ func checker(c *config.Config) *fleet.Checker {
 	limits.Wall, limits.CPU, limits.Memory = c.Models.CheckTimeout, c.Models.CheckTimeout, int64(c.Memory.Runtime)
 	return &fleet.Checker{
 		Library: c.ONNXRuntimeLibrary, Decoder: c.JPEGDecoder, Limits: limits,
-		Cache: filepath.Join(c.Data, "cache", "checks"),
+		Cache: filepath.Join(c.Data, "cache", "checks"), RemoteHosts: c.RemoteHosts,
 	}
+}
+
+// apart runs models in processes of their own, each as bounded as this one.
+func apart(c *config.Config, engine *ort.Backend, log *slog.Logger) *child.Backend {
+	return child.New(child.Options{
+		Engine: engine, Library: c.ONNXRuntimeLibrary, Memory: int64(c.Memory.Runtime), Runs: lanes(c), Load: c.Models.CheckTimeout, Logger: log,
+	})
 }
 
 // lanes are the pictures computed at a time.

@@ -34,9 +34,10 @@ type Config struct {
 	AllowedHosts []string
 	Log          Log
 
-	Models   ModelSettings
-	Required []string // models.required
-	Client   Client
+	Models      ModelSettings
+	Required    []string // models.required
+	RemoteHosts []string // backends.remote_hosts
+	Client      Client
 
 	file     string // that was read, or ""
 	origins  map[string]Origin

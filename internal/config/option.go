@@ -215,6 +215,11 @@ func Options() []Option {
 			field: func(c *Config) Value { return &list{&c.Required} },
 		},
 		{
+			Key: "backends.remote_hosts", Scope: Everywhere,
+			Help:  "servers that a package may name as where its model is: HOST:PORT, or HOST for all its ports; empty: none",
+			field: func(c *Config) Value { return &list{&c.RemoteHosts} },
+		},
+		{
 			Key: "client.server", Scope: Predict,
 			Help:  "URL of a running server that shall answer instead of this process",
 			field: func(c *Config) Value { return &text{&c.Client.Server} },

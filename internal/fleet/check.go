@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/goshawk-ai/goshawk/internal/infer"
+	"github.com/goshawk-ai/goshawk/internal/infer/child"
 	"github.com/goshawk-ai/goshawk/internal/infer/ort"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/picture"
@@ -51,10 +52,12 @@ func checkHere(stdin io.Reader, say func(string)) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := restrict(q.Limits); err != nil {
+	if err := child.Restrict(child.Limits{Memory: q.Limits.Memory, CPU: q.Limits.CPU}); err != nil {
 		return nil, err
 	}
-	return Examine(context.Background(), backend, decoder, os.DirFS("."), say), nil
+	// This process is the child that a dangerous model wants.
+	by := engines{here: backend, apart: backend, hosts: q.Hosts}
+	return examine(context.Background(), by, decoder, os.DirFS("."), say), nil
 }
 
 // Examine loads the package, runs it on pictures of its own making and judges
@@ -65,8 +68,12 @@ func Examine(ctx context.Context, backend infer.Backend, decoder *picture.Decode
 	if say == nil {
 		say = func(string) {}
 	}
-	r := &Report{Runtime: backend.Name() + " " + backend.Version(), Decoder: decoder.Name()}
-	if err := r.examine(ctx, backend, decoder, fsys, say); err != nil {
+	return examine(ctx, engines{here: backend}, decoder, fsys, say)
+}
+
+func examine(ctx context.Context, by engines, decoder *picture.Decoder, fsys fs.FS, say func(string)) *Report {
+	r := &Report{Runtime: by.here.Name() + " " + by.here.Version(), Decoder: decoder.Name()}
+	if err := r.examine(ctx, by, decoder, fsys, say); err != nil {
 		r.Problem = sentence(err)
 		return r
 	}
@@ -74,19 +81,22 @@ func Examine(ctx context.Context, backend infer.Backend, decoder *picture.Decode
 	return r
 }
 
-func (r *Report) examine(ctx context.Context, backend infer.Backend, decoder *picture.Decoder, fsys fs.FS, say func(string)) error {
+func (r *Report) examine(ctx context.Context, by engines, decoder *picture.Decoder, fsys fs.FS, say func(string)) error {
 	say("reading the package")
 	p, err := model.Open(fsys)
 	if err != nil {
 		return err
 	}
 	r.Name, r.Digest = p.Manifest.Name, p.Digest
-	m, err := load(ctx, backend, p, Version{Name: r.Name, Digest: r.Digest}, say)
+	m, err := load(ctx, by, p, Version{Name: r.Name, Digest: r.Digest}, say)
 	if err != nil {
 		return err
 	}
 	r.LoadMS, r.Classes, r.Embedding = ms(m.LoadTime), m.Classes, m.Width
 	x := &examination{Model: m, report: r, decoder: decoder, say: say}
+	if m.Apart != "" {
+		x.warn("the model is served from a process of its own: %s", m.Apart)
+	}
 	return errors.Join(x.run(ctx), m.close())
 }
 

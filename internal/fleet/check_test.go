@@ -61,8 +61,10 @@ func TestWhatTheCheckFindsOut(t *testing.T) {
 		{"+Inf", fleettest.Package{Model: plus(inf, 0, 0)}, "the score of class 0 is +Inf", 0, "", ""},
 		{"-Inf", fleettest.Package{Model: plus(-inf, 0, 0)}, "", 0, model.Softmax, ""},
 		{"two labels", fleettest.Package{Labels: []string{"a", "b"}}, "3", 0, "", ""},
-		{"in a process of its own", fleettest.Package{Rest: "serving: {isolation: process}\n"}, "isolation: process", 0, "", ""},
-		{"a division that kills", fleettest.Package{Model: division()}, "could kill the process", 0, "", ""},
+		{"in a process of its own", fleettest.Package{Rest: "serving: {isolation: process}\n"}, "", 0, model.Softmax, "a process of its own: goshawk.yaml asks for it"},
+		{"a division that could kill", fleettest.Package{Model: division(1)}, "", 0, model.Softmax, "a process of its own: it could kill the process that runs it"},
+		{"the same, asked to be here", fleettest.Package{Model: division(1), Rest: "serving: {isolation: none}\n"}, "", 0, model.Softmax, "a process of its own: it could kill"},
+		{"a division that kills", fleettest.Package{Model: division(0)}, "division by zero", 0, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -100,7 +102,8 @@ func TestAModelOfTensorsIsTaken(t *testing.T) {
 		"strings":       {onnxgen.Identity(tensor.String, "n"), ""},
 		"a scalar":      {onnxgen.Identity(tensor.Bool), ""},
 		"without end":   {onnxgen.Endless(), "did not end"},
-		"a killing one": {onnxgen.Model{}, "model"},
+		"no model":      {onnxgen.Model{}, "model"},
+		"a killing one": {divide(), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -117,13 +120,16 @@ func TestAModelOfTensorsIsTaken(t *testing.T) {
 	}
 }
 
-// division divides integers by a number that a picture decides.
-func division() []byte {
+// division divides integers by a number that a picture decides: a score, which
+// is 0 or more, and what is added to it.
+func division(more int64) []byte {
 	m := then("N",
 		onnxgen.Node{Op: "Cast", In: []string{"raw"}, Out: []string{"whole"}, Attrs: map[string]any{"to": onnxgen.DataType(tensor.Int64)}},
-		onnxgen.Node{Op: "Div", In: []string{"whole", "whole"}, Out: []string{"one"}},
+		onnxgen.Node{Op: "Add", In: []string{"whole", "more"}, Out: []string{"divisor"}},
+		onnxgen.Node{Op: "Div", In: []string{"whole", "divisor"}, Out: []string{"one"}},
 		onnxgen.Node{Op: "Cast", In: []string{"one"}, Out: []string{"logits"}, Attrs: map[string]any{"to": onnxgen.DataType(tensor.Float32)}},
 	)
+	m.Initializers = append(m.Initializers, onnxgen.Ints("more", nil, more))
 	return m.Bytes()
 }
 

@@ -44,7 +44,9 @@ type Checker struct {
 	Library string   // the runtime's; "" leaves it to the child to find
 	Decoder string   // auto, turbo or go
 	Limits  Limits
-	Cache   string // the directory that keeps accepted reports; "" keeps none
+	// RemoteHosts are the servers that a package may name, as in Options.
+	RemoteHosts []string
+	Cache       string // the directory that keeps accepted reports; "" keeps none
 }
 
 // Check examines the package in dir. The report says whether it is accepted;
@@ -57,7 +59,7 @@ func (c *Checker) Check(ctx context.Context, dir string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	input, err := json.Marshal(childRequest{Library: c.Library, Decoder: c.Decoder, Limits: limits})
+	input, err := json.Marshal(childRequest{Library: c.Library, Decoder: c.Decoder, Limits: limits, Hosts: c.RemoteHosts})
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +94,8 @@ type childRequest struct {
 	Library string `json:"library,omitempty"`
 	Decoder string `json:"decoder,omitempty"`
 	Limits  Limits `json:"limits"`
+
+	Hosts []string `json:"remote_hosts,omitempty"`
 }
 
 // childMessage is one line of what the child writes: first where it is, so that

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -13,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/goshawk-ai/goshawk/internal/infer/ort"
+	"github.com/goshawk-ai/goshawk/internal/infer/child"
 )
 
 // What is kept of a child's outputs; the rest is read and dropped, so that it
@@ -38,9 +37,9 @@ func runChild(ctx context.Context, program []string, dir string, input []byte, w
 	defer cancel()
 	cmd := exec.CommandContext(timed, program[0], program[1:]...)
 	stdout, stderr := &firstBytes{limit: maxStdout}, &firstBytes{limit: maxStderr}
-	cmd.Dir, cmd.Env = dir, childEnvironment()
+	cmd.Dir, cmd.Env = dir, child.Environment()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), stdout, stderr
-	cmd.SysProcAttr = childAttributes()
+	cmd.SysProcAttr = child.Attributes()
 	cmd.Cancel = func() error {
 		err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		if errors.Is(err, syscall.ESRCH) {
@@ -68,46 +67,6 @@ func runChild(ctx context.Context, program []string, dir string, input []byte, w
 	}
 	out.readMessages(stdout.data)
 	return out, nil
-}
-
-// childEnvironment is made anew: the server's environment may hold secrets that
-// a stranger's model must not be able to read.
-func childEnvironment() []string {
-	env := []string{"LANG=C", "ORT_DISABLE_TELEMETRY=1", "GOTRACEBACK=none"}
-	for _, name := range []string{"LD_LIBRARY_PATH", "TMPDIR", ort.Variable} {
-		if value, ok := os.LookupEnv(name); ok {
-			env = append(env, name+"="+value)
-		}
-	}
-	return env
-}
-
-// restrict bounds this process; the child calls it before it touches the model.
-// RLIMIT_DATA counts what can be written and is private, which is what a model
-// eats; RLIMIT_AS would also count the address space that Go reserves and never
-// uses. The budget comes on top of what the program already has.
-func restrict(l Limits) error {
-	used, err := writableMemory()
-	if err != nil {
-		return err
-	}
-	seconds := uint64(l.CPU.Round(time.Second) / time.Second)
-	for _, r := range []struct {
-		name       string
-		resource   int
-		soft, hard uint64
-	}{
-		{"memory", unix.RLIMIT_DATA, uint64(used + l.Memory), uint64(used + l.Memory)},
-		{"processor time", unix.RLIMIT_CPU, seconds, seconds + 1},
-		{"core size", unix.RLIMIT_CORE, 0, 0},
-		{"file size", unix.RLIMIT_FSIZE, 0, 0},
-	} {
-		limit := &unix.Rlimit{Cur: r.soft, Max: r.hard}
-		if err := unix.Setrlimit(r.resource, limit); err != nil {
-			return fmt.Errorf("bound the check's %s: %w", r.name, err)
-		}
-	}
-	return nil
 }
 
 // firstBytes keeps the first bytes written to it: a crash says its reason first.

@@ -20,15 +20,21 @@ import (
 
 // Options of a Fleet.
 type Options struct {
-	Backend    infer.Backend
-	Source     Source
-	Decoder    *picture.Decoder
-	Checker    *Checker // nil loads strangers' packages without a check: for tests
-	Logger     *slog.Logger
-	Registerer prometheus.Registerer // nil registers nothing
-	Default    string                // the reference that a request without one means; readiness waits for it
-	Explicit   bool                  // only the default, the required and what Load names are loaded
-	Unloaded   func(v Version)       // told after a version's memory was given back; may be nil
+	Backend infer.Backend
+	// Apart loads each model into a process of its own, for those that ask for it
+	// or could kill this one; nil refuses them.
+	Apart infer.Backend
+	// RemoteHosts are the servers that a package may name as where its model is:
+	// HOST:PORT, or HOST for all its ports.
+	RemoteHosts []string
+	Source      Source
+	Decoder     *picture.Decoder
+	Checker     *Checker // nil loads strangers' packages without a check: for tests
+	Logger      *slog.Logger
+	Registerer  prometheus.Registerer // nil registers nothing
+	Default     string                // the reference that a request without one means; readiness waits for it
+	Explicit    bool                  // only the default, the required and what Load names are loaded
+	Unloaded    func(v Version)       // told after a version's memory was given back; may be nil
 }
 
 // Fleet is the loaded models. Start loads them, Acquire hands them out, Close
@@ -50,6 +56,7 @@ type Fleet struct {
 	seen     map[string]bool   // guarded by mu; names that were here before
 	draining map[string]int    // guarded by mu; by name, models that were retired and are in use
 	leaving  map[string]*entry // guarded by mu; those models by NAME@DIGEST
+	broken   map[*entry]error  // guarded by mu; ready ones that will not answer again, and why
 }
 
 // routes is an immutable table: what a reference means now. NAME, NAME@ALIAS,
@@ -67,7 +74,7 @@ func New(o Options) *Fleet {
 		o: o, wake: make(chan struct{}, 1), done: make(chan struct{}),
 		entries: map[string]*entry{}, changed: make(chan struct{}),
 		off: map[string]bool{}, again: map[string]bool{}, seen: map[string]bool{}, draining: map[string]int{},
-		leaving: map[string]*entry{},
+		leaving: map[string]*entry{}, broken: map[*entry]error{},
 	}
 	f.routes.Store(&routes{})
 	f.metrics = newCollector(f)
@@ -149,12 +156,20 @@ func (f *Fleet) joinLeaving(ref string) (m *Model, release func(), ok bool) {
 	return m, e.release, ok
 }
 
-// AcquireContext is Acquire that waits while the model is being loaded.
+// AcquireContext is Acquire that waits while the model is being loaded. It fails
+// with problem.ModelUnhealthy too where the model is computed elsewhere and
+// whoever does it is gone.
 func (f *Fleet) AcquireContext(ctx context.Context, ref string) (m *Model, release func(), err error) {
 	for {
 		changed := f.watch()
 		m, release, err := f.Acquire(ref)
 		if _, loading := errors.AsType[*loadingError](err); !loading {
+			if err == nil {
+				if err := m.await(ctx); err != nil {
+					release()
+					return nil, nil, err
+				}
+			}
 			return m, release, err
 		}
 		select {
@@ -256,11 +271,15 @@ func (f *Fleet) Ready() error {
 		}
 	}
 	for _, ref := range refs {
-		_, release, err := f.Acquire(ref)
+		m, release, err := f.Acquire(ref)
 		if err != nil {
 			return err
 		}
+		ill := m.Ill()
 		release()
+		if ill != nil {
+			return ill
+		}
 	}
 	return nil
 }

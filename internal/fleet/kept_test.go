@@ -102,7 +102,7 @@ func TestTheFleetChecksWhatWasNotChecked(t *testing.T) {
 func TestTheFleetDoesNotServeWhatTheCheckRefuses(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	s.put(fleettest.Package{Name: "killer", Model: division()}, "default")
+	s.put(fleettest.Package{Name: "killer", Model: division(0)}, "default")
 	s.edit(func(v []fleet.Version) []fleet.Version { v[0].BuiltIn = false; return v })
 	f := s.start(fleet.Options{Default: "killer", Checker: fleettest.Checker(t)})
 	if err := f.WaitReady(t.Context()); err == nil {

@@ -60,6 +60,7 @@ func (f *Fleet) sync() []*entry {
 // enter makes entries for new versions, takes over moved aliases and gives what
 // is to be drained because somebody unloaded it. f.mu is held.
 func (f *Fleet) enter(versions []Version) (leaving []*entry) {
+	leaving = f.condemned()
 	for _, v := range versions {
 		f.meet(v)
 		state := Loading
@@ -87,6 +88,25 @@ func (f *Fleet) enter(versions []Version) (leaving []*entry) {
 		}
 	}
 	clear(f.again)
+	return leaving
+}
+
+// condemned puts failed entries in the place of those that broke while they were
+// ready. Load tries such a version anew. f.mu is held.
+func (f *Fleet) condemned() (leaving []*entry) {
+	for e, why := range f.broken {
+		k := e.key()
+		if f.entries[k] != e || !e.is(Ready) {
+			continue // it went another way meanwhile
+		}
+		e.mu.Lock()
+		failed := newEntry(e.version, Failed)
+		failed.why, failed.pkg = why, e.pkg
+		e.mu.Unlock()
+		f.entries[k] = failed
+		leaving = append(leaving, e)
+	}
+	clear(f.broken)
 	return leaving
 }
 
@@ -248,7 +268,32 @@ func (f *Fleet) load(ctx context.Context, e *entry) {
 		return
 	}
 	e.set(Ready, m, nil)
+	f.heed(e, m)
 	log.Info("model ready", "classes", m.Classes, "rows", m.Rows)
+}
+
+// heed waits until whoever computes the model is gone for good, or the model is
+// unloaded.
+func (f *Fleet) heed(e *entry, m *Model) {
+	if m.monitor == nil || m.monitor.Broken() == nil {
+		return
+	}
+	f.drains.Go(func() {
+		select {
+		case <-m.monitor.Broken():
+			f.condemn(e, m.Ill())
+		case <-e.drained:
+		}
+	})
+}
+
+// condemn takes a version out of service until somebody loads it again.
+func (f *Fleet) condemn(e *entry, why error) {
+	f.o.Logger.Error("model marked unhealthy", "model", e.name(), "reason", sentence(why))
+	f.mu.Lock()
+	f.broken[e] = why
+	f.mu.Unlock()
+	f.kick()
 }
 
 // drain unloads an entry's model when the last reference is gone.

@@ -31,7 +31,12 @@ type Model struct {
 	LoadTime  time.Duration
 	FirstTime time.Duration // of the first run, which allocates what later ones reuse
 
-	outputs []output // logits, then embedding
+	// Apart says why the model runs in a process of its own; "" where it runs in
+	// this one, or on another server.
+	Apart string
+
+	outputs []output        // logits, then embedding
+	monitor infer.Monitored // the session, where it is computed elsewhere
 
 	mu   sync.Mutex
 	free []*Slot // guarded by mu; no run is using them
@@ -46,49 +51,44 @@ type output struct {
 }
 
 // inspect reads the model file and refuses what can be seen without the runtime.
-func inspect(p *model.Package) ([]byte, error) {
+// apart is why it should run in a process of its own; "" when it need not. That
+// it could kill the one it runs in counts more than what its package asks for.
+func inspect(p *model.Package) (data []byte, apart string, err error) {
 	m := &p.Manifest
-	if m.Serving.Isolation == model.OwnChild {
-		return nil, problem.ModelInvalid.New("goshawk.yaml asks for serving.isolation: process, which comes with a later release; write none to serve the model from the server's own process")
-	}
-	data, err := p.Model()
-	if err != nil {
-		return nil, err
+	if data, err = p.Model(); err != nil {
+		return nil, "", err
 	}
 	info, err := model.InspectONNX(data)
-	if err != nil {
-		return nil, err
-	}
-	if len(info.Hazards) > 0 {
-		return nil, problem.ModelInvalid.New("the model could kill the process that runs it (%s); serving such a model from a process of its own comes with a later release", wording.Cut(info.Hazards[0]))
+	switch {
+	case err != nil:
+		return nil, "", err
+	case len(info.Hazards) > 0:
+		apart = "it could kill the process that runs it: " + wording.Cut(info.Hazards[0])
+	case m.Serving.Isolation == model.OwnChild:
+		apart = "goshawk.yaml asks for it"
 	}
 	if m.Kind == model.KindTensor {
-		return data, nil
+		return data, apart, nil
 	}
 	// What the file declares must fit as well as what the runtime makes of it
 	// below: where the two differ, the file's promise is wrong.
 	if _, err := model.Bind(p, info.Inputs, info.Outputs); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return data, nil
+	return data, apart, nil
 }
 
 // load makes a model of a package: session, binding, and one run that shows the
 // outputs' real shapes. say is told what is being done, in words that fit "… did
 // not end".
-func load(ctx context.Context, backend infer.Backend, p *model.Package, v Version, say func(string)) (*Model, error) {
-	say("reading the model")
-	data, err := inspect(p)
+func load(ctx context.Context, by engines, p *model.Package, v Version, say func(string)) (*Model, error) {
+	began := time.Now()
+	session, apart, err := by.load(ctx, p, say)
 	if err != nil {
 		return nil, err
 	}
-	say("loading the model")
-	began := time.Now()
-	session, err := backend.Load(ctx, data, infer.Options{IntraThreads: p.Manifest.Serving.Threads})
-	if err != nil {
-		return nil, loadProblem(ctx, err)
-	}
-	m := &Model{Version: v, Package: p, Session: session, LoadTime: time.Since(began)}
+	m := &Model{Version: v, Package: p, Session: session, Apart: apart, LoadTime: time.Since(began)}
+	m.monitor, _ = session.(infer.Monitored)
 	if err := m.prepare(ctx, say); err != nil {
 		return nil, errors.Join(err, session.Close())
 	}

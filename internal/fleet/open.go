@@ -21,7 +21,7 @@ func (f *Fleet) open(ctx context.Context, v Version, e *entry) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := load(ctx, f.o.Backend, p, v, func(string) {})
+	m, err := load(ctx, f.engines(), p, v, func(string) {})
 	if err != nil {
 		return nil, err
 	}
@@ -30,6 +30,10 @@ func (f *Fleet) open(ctx context.Context, v Version, e *entry) (*Model, error) {
 		return nil, errors.Join(err, m.close())
 	}
 	return m, nil
+}
+
+func (f *Fleet) engines() engines {
+	return engines{here: f.o.Backend, apart: f.o.Apart, hosts: f.o.RemoteHosts}
 }
 
 // checked gives the report of a stranger's package: the kept one, else that of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/problem"
@@ -94,6 +95,10 @@ func (m *Model) runProblem(ctx context.Context, err error) error {
 	if !errors.As(err, &native) {
 		return fmt.Errorf("run the model %q: %w", m.Version.Name, err)
 	}
+	if native.Code == infer.Unavailable {
+		return problem.ModelUnhealthy.New("the model %q cannot answer: %s", m.Version.Name, wording.Cut(native.Message)).
+			With("retry_after_seconds", max(1, int(math.Ceil(native.Retry.Seconds())))).Because(err)
+	}
 	if native.Code == infer.OutOfMemory {
 		return problem.Internal.New("the model %q needs more memory for a picture than it may take", m.Version.Name).Because(err)
 	}
@@ -112,6 +117,8 @@ func loadProblem(ctx context.Context, err error) error {
 	switch native.Code {
 	case infer.OutOfMemory:
 		return problem.ModelInvalid.New("loading the model needs more memory than it may take").Because(err)
+	case infer.Unavailable:
+		return problem.ModelUnhealthy.New("the model cannot be reached: %s", wording.Cut(native.Message)).Because(err)
 	case infer.Unsupported:
 		return problem.ModelInvalid.New("the runtime lacks something that the model needs: %s", wording.Cut(native.Message)).Because(err)
 	default:

@@ -27,6 +27,7 @@ type Status struct {
 	LoadMS     float64
 	FirstMS    float64 // the first run
 	Report     *Report // of the check; nil for a built-in package
+	Apart      string  // as Model.Apart
 }
 
 // Models lists all versions, by name and then by age.
@@ -77,7 +78,10 @@ func (e *entry) status() Status {
 	if m == nil {
 		return s
 	}
-	s.Package, s.Report = m.Package, m.Report
+	s.Package, s.Report, s.Apart = m.Package, m.Report, m.Apart
+	if ill := m.Ill(); ill != nil {
+		s.State, s.Reason = Failed, sentence(ill)
+	}
 	s.LoadMS, s.FirstMS = ms(m.LoadTime), ms(m.FirstTime)
 	if m.Pictures() {
 		s.Input, s.Output, s.Recipe = &m.Binding.Input, &m.Binding.Logits, &m.Binding.Recipe

@@ -17,8 +17,9 @@ import (
 func (m *Model) Pictures() bool { return m.Package.Manifest.Kind != model.KindTensor }
 
 // warm runs a model of kind Tensor once, on zeros and empty strings, with one
-// for every open size. A model whose sizes are all fixed must take that. Another
-// may refuse it for a reason of its own, which its callers know and we don't.
+// for every open size; on ones where it divides integers. A model whose sizes are
+// all fixed must take that. Another may refuse it for a reason of its own, which
+// its callers know and we don't.
 func (m *Model) warm(ctx context.Context, say func(string)) error {
 	if err := servable("input", m.Inputs); err != nil {
 		return err
@@ -34,7 +35,10 @@ func (m *Model) warm(ctx context.Context, say func(string)) error {
 	for i := range out {
 		out[i] = &tensor.Tensor{Name: m.Outputs[i].Name}
 	}
-	say("running the model on zeros")
+	if m.Apart != "" {
+		ones(in)
+	}
+	say("running the model on its first tensors")
 	began := time.Now()
 	err = m.Session.Run(ctx, in, out)
 	m.FirstTime = time.Since(began)
@@ -55,6 +59,18 @@ func servable(what string, specs []tensor.Spec) error {
 		}
 	}
 	return nil
+}
+
+// ones sets every integer to 1, by which everything can be divided.
+func ones(list []*tensor.Tensor) {
+	for _, t := range list {
+		switch t.Type {
+		case tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64, tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64:
+			for size, i := t.Type.Size(), 0; i < len(t.Data); i += size {
+				t.Data[i] = 1 // as everywhere here, the machine is little-endian
+			}
+		}
+	}
 }
 
 // zeros makes an input of each kind, and says whether a size was open.

@@ -1,22 +1,11 @@
 package fleet
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 
+	"github.com/goshawk-ai/goshawk/internal/infer/child"
 	"github.com/goshawk-ai/goshawk/internal/units"
-)
-
-// The words in which a process says on standard error what it died of. Go's
-// runtime catches the signals of C code, prints their name and exits with 2, so
-// the exit status alone does not tell.
-var (
-	signalNames = []string{"SIGFPE", "SIGSEGV", "SIGBUS", "SIGILL", "SIGABRT", "SIGXCPU", "SIGSYS"}
-	outOfMemory = []string{
-		"std::bad_alloc", "out of memory", "cannot allocate memory", "Cannot allocate memory",
-		"failed to create new OS thread", "pthread_create failed", "failed to allocate",
-	}
 )
 
 // verdict is the child's report, or one made from how it died.
@@ -34,7 +23,7 @@ func (o *outcome) sentence(l Limits) string {
 	}
 	signal := o.signal
 	if signal == "" {
-		signal = named(o.stderr, signalNames)
+		signal = child.SignalIn(o.stderr)
 	}
 	memory := units.Bytes(l.Memory)
 	switch {
@@ -42,7 +31,7 @@ func (o *outcome) sentence(l Limits) string {
 		return fmt.Sprintf("%s did not end within %v", doing, l.Wall)
 	case signal == "SIGXCPU" || signal == "SIGKILL" && strings.Contains(o.exit, "killed") && o.cpuSpent(l):
 		return fmt.Sprintf("%s took more than %v of processor time", doing, l.CPU)
-	case named(o.stderr, outOfMemory) != "":
+	case child.StarvedIn(o.stderr):
 		return fmt.Sprintf("%s needs more than %v of memory", doing, memory)
 	case signal == "SIGKILL":
 		return fmt.Sprintf("the system killed the check while it was %s, most likely for want of memory (it may use %v)", doing, memory)
@@ -57,12 +46,3 @@ func (o *outcome) sentence(l Limits) string {
 // cpuSpent tells the kernel's hard limit (SIGKILL, one second after the soft
 // one) from its out-of-memory killer.
 func (o *outcome) cpuSpent(l Limits) bool { return o.cpu >= l.CPU }
-
-func named(text []byte, words []string) string {
-	for _, w := range words {
-		if bytes.Contains(text, []byte(w)) {
-			return w
-		}
-	}
-	return ""
-}

@@ -6,6 +6,7 @@ package infer
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/tensor"
 )
@@ -25,6 +26,9 @@ type Backend interface {
 type Options struct {
 	IntraThreads int  // threads inside one run; 0 means 1
 	Raw          bool // no graph optimization (for a check that must be quick)
+	// Again reads the model's bytes once more, for a backend that must load a
+	// model anew while its session lives. Without it such a backend keeps them.
+	Again func() ([]byte, error)
 }
 
 // Session is a loaded model. Run may be called from many goroutines at a time.
@@ -41,6 +45,20 @@ type Session interface {
 	Close() error
 }
 
+// Monitored is a Session whose model is computed elsewhere, by somebody who may
+// be gone for a while.
+type Monitored interface {
+	Session
+	// Health is nil, or an *Error of the code Unavailable that says why a run
+	// would fail now.
+	Health() error
+	// Await is Health that waits, a few seconds at most, where that promises an
+	// answer: the work that stands behind it need not fail for a short absence.
+	Await(ctx context.Context) error
+	// Broken is closed when Health will not be nil again. It may be nil.
+	Broken() <-chan struct{}
+}
+
 // Code is the class of a runtime's failure.
 type Code int
 
@@ -51,6 +69,7 @@ const (
 	Unsupported             // an operator, version or type that the runtime lacks
 	BadInput                // the tensors do not fit the model
 	OutOfMemory             // the memory cap was reached
+	Unavailable             // whoever computes is gone, for now or for good; the request is not at fault
 )
 
 // Error is a failure that the runtime reported.
@@ -58,6 +77,10 @@ type Error struct {
 	Code    Code
 	Native  int    // the runtime's own code
 	Message string // the runtime's words, cut to a bearable length, control characters removed
+	// Retry is when another try is worth while, for Unavailable; 0 says nothing.
+	Retry time.Duration
+	// Unsent says, for Unavailable, that the request surely reached nobody.
+	Unsent bool
 }
 
 func (e *Error) Error() string { return e.Message }

@@ -117,6 +117,9 @@ func (i *importer) finish() (*Package, error) {
 		return nil, refuse("%s says kind: %s, and --kind %s was asked for", ManifestName, p.Manifest.Kind, strings.ToLower(string(i.o.Kind)))
 	}
 	p.Notes = i.notes
+	if p.Manifest.Remote != nil {
+		return p, nil
+	}
 	data, err := p.Model()
 	if err != nil {
 		return nil, err

@@ -25,13 +25,23 @@ type Manifest struct {
 	Name        string
 	Description string
 	License     string
-	Model       string // path of the model file in the package
+	Model       string // path of the model file in the package; "" where Remote is
+	Remote      *Remote
 	Input       Input
 	Preprocess  Preprocess
 	Output      Output
 	Probe       *Probe // nil where there is none
 	Parity      string // folder of the certificate, "" where there is none
 	Serving     Serving
+}
+
+// Remote names a model on another server that speaks the Open Inference Protocol
+// over gRPC.
+type Remote struct {
+	Address string // HOST:PORT
+	TLS     bool
+	Model   string
+	Version string // "" is the server's current one
 }
 
 // Input is what is said of the picture's tensor.

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"net/url"
 	"path"
 	"regexp"
 	"strconv"
@@ -49,7 +50,7 @@ func Fields() []string {
 	r := &manifestReader{document: d, m: &Manifest{}, top: &yaml.Node{}}
 	empty := &yaml.Node{Kind: yaml.MappingNode}
 	_ = r.mapping(empty, "", r.fields())
-	for _, part := range []field{r.input, r.preprocess, r.resize, r.crop, r.output, r.probe, r.serving} {
+	for _, part := range []field{r.remote, r.input, r.preprocess, r.resize, r.crop, r.output, r.probe, r.serving} {
 		_ = part(empty) // an empty mapping may be refused; its fields are noted all the same
 	}
 	return *d.noted
@@ -92,6 +93,7 @@ func (r *manifestReader) fields() map[string]field {
 		"description": r.text(&m.Description, "description"),
 		"license":     r.text(&m.License, "license"),
 		"model":       r.path(&m.Model, "model"),
+		"remote":      r.remote,
 		"input":       r.input,
 		"preprocess":  r.preprocess,
 		"output":      r.output,
@@ -161,6 +163,29 @@ func (r *manifestReader) folder(into *string, where string) field {
 	}
 }
 
+// remote reads where a model is that is not in the package: url, model, version.
+func (r *manifestReader) remote(n *yaml.Node) error {
+	r.m.Remote = &Remote{}
+	var address string
+	err := r.mapping(n, "remote", map[string]field{
+		"url":     r.text(&address, "remote.url"),
+		"model":   r.text(&r.m.Remote.Model, "remote.model"),
+		"version": r.text(&r.m.Remote.Version, "remote.version"),
+	})
+	if err != nil {
+		return err
+	}
+	if address == "" || r.m.Remote.Model == "" {
+		return r.fail(n, "remote needs both url and model, as in {url: \"grpc://models.example:8001\", model: resnet}")
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "grpc" && u.Scheme != "grpcs" || u.Hostname() == "" || u.Port() == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || strings.Contains(u.Host, "%") {
+		return r.fail(n, "remote.url is %s; it is grpc://HOST:PORT, or grpcs://HOST:PORT for TLS", wording.Quote(address))
+	}
+	r.m.Remote.Address, r.m.Remote.TLS = u.Host, u.Scheme == "grpcs"
+	return nil
+}
+
 func (r *manifestReader) input(n *yaml.Node) error {
 	in := &r.m.Input
 	return r.mapping(n, "input", map[string]field{
@@ -213,8 +238,12 @@ func (r *manifestReader) complete() error {
 		return refuse("%s: kind is missing; write kind: Model", r.file)
 	case m.Name == "":
 		return refuse("%s: name is missing", r.file)
-	case m.Model == "":
+	case m.Model == "" && m.Remote == nil:
 		return refuse("%s: model is missing; it names the model file, as in model: model.onnx", r.file)
+	case m.Model != "" && m.Remote != nil:
+		return r.fail(r.find("remote"), "model and remote are both there; a model is in the package or on another server")
+	case m.Remote != nil && m.Serving.Isolation == OwnChild:
+		return r.fail(r.find("serving"), "serving.isolation: process is for a model in the package; the one that remote names runs elsewhere already")
 	case m.Kind == KindTensor:
 		for _, key := range []string{"input", "preprocess", "probe", "parity"} {
 			if n := r.find(key); n != nil {

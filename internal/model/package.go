@@ -108,8 +108,10 @@ func (p *Package) read(files []string) error {
 		return err
 	}
 	m := &p.Manifest
-	if err := named(files, "model", m.Model); err != nil {
-		return err
+	if m.Remote == nil {
+		if err := named(files, "model", m.Model); err != nil {
+			return err
+		}
 	}
 	if m.Output.Labels != "" {
 		if err := named(files, "output.labels", m.Output.Labels); err != nil {
@@ -154,8 +156,12 @@ func named(files []string, field, name string) error {
 	return refuse("%s: %s names %s, which is missing in the package", ManifestName, field, wording.Quote(name))
 }
 
-// Model reads the model file. It fails above DefaultLimits.Bytes.
+// Model reads the model file. It fails above DefaultLimits.Bytes, and where the
+// model is on another server.
 func (p *Package) Model() ([]byte, error) {
+	if p.Manifest.Remote != nil {
+		return nil, refuse("the model is on another server (%s), and not in the package", wording.Quote(p.Manifest.Remote.Address))
+	}
 	return readFile(p.FS, p.Manifest.Model, DefaultLimits.Bytes)
 }
 

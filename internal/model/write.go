@@ -23,7 +23,11 @@ func (m *Manifest) Marshal() []byte {
 	if m.License != "" {
 		line("license: %s", text(m.License))
 	}
-	line("model: %s", text(m.Model))
+	if m.Remote != nil {
+		m.Remote.marshal(line)
+	} else {
+		line("model: %s", text(m.Model))
+	}
 	if m.Kind == KindModel {
 		m.Input.marshal(line)
 		m.Preprocess.marshal(line)
@@ -40,6 +44,17 @@ func (m *Manifest) Marshal() []byte {
 	}
 	m.Serving.marshal(line)
 	return []byte(b.String())
+}
+
+func (r *Remote) marshal(line printer) {
+	scheme, version := "grpc://", ""
+	if r.TLS {
+		scheme = "grpcs://"
+	}
+	if r.Version != "" {
+		version = ", version: " + yamlQuote(r.Version)
+	}
+	line("remote: {url: %s, model: %s%s}", yamlQuote(scheme+r.Address), text(r.Model), version)
 }
 
 type printer func(format string, args ...any)

@@ -13,7 +13,7 @@ import (
 // declares as a small interface, and internal/app hands it in.
 var floors = [][]string{
 	{"api", "examples", "internal/wording", "internal/strictyaml", "internal/problem", "internal/units", "internal/principal", "internal/telemetry", "internal/tensor", "internal/picture/turbo", "internal/picture"},
-	{"internal/model", "internal/infer", "internal/infer/ort", "internal/interpret"},
+	{"internal/model", "internal/infer", "internal/infer/ort", "internal/infer/oip", "internal/infer/child", "internal/interpret"},
 	{"internal/schedule", "internal/fleet", "internal/predict"},
 	{"internal/registry"},
 	{"internal/access"},

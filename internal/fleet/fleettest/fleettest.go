@@ -13,6 +13,7 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 	"github.com/goshawk-ai/goshawk/internal/infer/backendtest/onnxgen"
+	"github.com/goshawk-ai/goshawk/internal/infer/child"
 	"github.com/goshawk-ai/goshawk/internal/infer/ort/orttest"
 )
 
@@ -21,6 +22,9 @@ import (
 func Main(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == fleet.Command {
 		os.Exit(fleet.CheckMain(os.Stdin, os.Stdout)) //nolint:forbidigo // here it is main: of the child
+	}
+	if len(os.Args) > 1 && os.Args[1] == child.Command {
+		os.Exit(child.WorkerMain(os.Stdin, os.Exit)) //nolint:forbidigo // the same
 	}
 	goleak.VerifyTestMain(m)
 }

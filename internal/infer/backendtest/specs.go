@@ -44,6 +44,19 @@ func testSpecs(t *testing.T, b infer.Backend) {
 	}
 }
 
+// testPlainSpecs looks at what every protocol can say: names, types, sizes.
+func testPlainSpecs(t *testing.T, b infer.Backend) {
+	for typ := tensor.Bool; typ <= tensor.String; typ++ {
+		s := load(t, b, onnxgen.Identity(typ, "batch", 3, 8))
+		for _, specs := range [][]tensor.Spec{s.Inputs(), s.Outputs()} {
+			if len(specs) != 1 || specs[0].Type != typ || specs[0].Kind != "tensor" || !specs[0].Ranked ||
+				!cmp.Equal(specs[0].Shape, []int64{-1, 3, 8}) || len(specs[0].Symbols) != 3 {
+				t.Errorf("a tensor of %s [-1 3 8] is described as %+v", typ, specs)
+			}
+		}
+	}
+}
+
 // testSpecsOfNoTensor: such a model loads and says what its values are; only
 // asking for them fails.
 func testSpecsOfNoTensor(t *testing.T, b infer.Backend) {

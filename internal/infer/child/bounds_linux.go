@@ -1,4 +1,4 @@
-package fleet
+package child
 
 import (
 	"errors"
@@ -9,7 +9,9 @@ import (
 	"syscall"
 )
 
-func childAttributes() *syscall.SysProcAttr {
+// Attributes give a child a group of its own, which can be killed as a whole, and
+// let the kernel kill it when the thread that started it ends.
+func Attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
@@ -26,24 +28,4 @@ func writableMemory() (int64, error) {
 		}
 	}
 	return 0, errors.New("read this process's size: no VmData in its status")
-}
-
-// cpuModel names the processor; results differ between processors in the last bits.
-func cpuModel() string {
-	info, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return ""
-	}
-	var parts []string
-	for line := range strings.Lines(string(info)) {
-		key, value, ok := strings.Cut(line, ":")
-		switch strings.TrimSpace(key) {
-		case "vendor_id", "cpu family", "model", "model name", "stepping", "CPU implementer", "CPU part", "CPU variant":
-			parts = append(parts, strings.TrimSpace(value))
-		}
-		if !ok && len(parts) > 0 {
-			break // one processor's block is enough: they are alike
-		}
-	}
-	return strings.Join(parts, " ")
 }

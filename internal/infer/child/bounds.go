@@ -1,0 +1,88 @@
+package child
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/goshawk-ai/goshawk/internal/infer/ort"
+)
+
+// Environment is made anew: the server's environment may hold secrets that a
+// stranger's model must not be able to read.
+func Environment() []string {
+	env := []string{"LANG=C", "ORT_DISABLE_TELEMETRY=1", "GOTRACEBACK=none"}
+	for _, name := range []string{"LD_LIBRARY_PATH", "TMPDIR", ort.Variable} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// Limits of a process.
+type Limits struct {
+	Memory int64         // that may come on top of what the program already has
+	CPU    time.Duration // altogether; 0 is no limit, for a process that serves
+}
+
+// Restrict bounds this process; a child calls it before it touches the model.
+// RLIMIT_DATA counts what can be written and is private, which is what a model
+// eats; RLIMIT_AS would also count the address space that Go reserves and never
+// uses.
+func Restrict(l Limits) error {
+	used, err := writableMemory()
+	if err != nil {
+		return err
+	}
+	type bound struct {
+		name       string
+		resource   int
+		soft, hard uint64
+	}
+	bounds := []bound{
+		{"memory", unix.RLIMIT_DATA, uint64(used + l.Memory), uint64(used + l.Memory)},
+		{"core size", unix.RLIMIT_CORE, 0, 0},
+		{"file size", unix.RLIMIT_FSIZE, 0, 0},
+	}
+	if l.CPU > 0 {
+		seconds := uint64(l.CPU.Round(time.Second) / time.Second)
+		bounds = append(bounds, bound{"processor time", unix.RLIMIT_CPU, seconds, seconds + 1})
+	}
+	for _, b := range bounds {
+		limit := &unix.Rlimit{Cur: b.soft, Max: b.hard}
+		if err := unix.Setrlimit(b.resource, limit); err != nil {
+			return fmt.Errorf("bound this process's %s: %w", b.name, err)
+		}
+	}
+	return nil
+}
+
+// The words in which a process says on standard error what it died of. Go's
+// runtime catches the signals of C code, prints their name and exits with 2, so
+// the exit status alone does not tell.
+var (
+	signalNames = []string{"SIGFPE", "SIGSEGV", "SIGBUS", "SIGILL", "SIGABRT", "SIGXCPU", "SIGSYS"}
+	outOfMemory = []string{
+		"std::bad_alloc", "out of memory", "cannot allocate memory", "Cannot allocate memory",
+		"failed to create new OS thread", "pthread_create failed", "failed to allocate",
+	}
+)
+
+// SignalIn finds the signal that a process wrote it died of; "" where there is none.
+func SignalIn(stderr []byte) string { return named(stderr, signalNames) }
+
+// StarvedIn tells whether a process wrote that it got no more memory.
+func StarvedIn(stderr []byte) bool { return named(stderr, outOfMemory) != "" }
+
+func named(text []byte, words []string) string {
+	for _, w := range words {
+		if bytes.Contains(text, []byte(w)) {
+			return w
+		}
+	}
+	return ""
+}
