@@ -124,13 +124,13 @@ func clean(s string) string {
 		case r == unicode.ReplacementChar || !unicode.IsGraphic(r):
 			continue
 		}
+		if n >= longest || gap && n >= longest-1 { // a gap takes a place too
+			b.WriteString("…")
+			break
+		}
 		if gap {
 			b.WriteByte(' ')
 			n++
-		}
-		if n >= longest {
-			b.WriteString("…")
-			break
 		}
 		gap = false
 		b.WriteRune(r)
