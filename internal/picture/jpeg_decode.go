@@ -19,10 +19,17 @@ const (
 	goSamples         = 64
 )
 
-func (h *jpegHeader) cost(d *Decoder, info Info, scale int) int64 {
-	if d.lib == nil && !d.cheapest {
+func (h *jpegHeader) cost(d *Decoder, info Info, _ int) int64 {
+	switch {
+	case d.cheapest: // libjpeg's is, but for a picture of a few rows
+		return min(h.turboCost(info), h.goCost(info))
+	case d.lib == nil:
 		return h.goCost(info)
 	}
+	return h.turboCost(info)
+}
+
+func (h *jpegHeader) turboCost(info Info) int64 {
 	// libjpeg's own rows: a strip of some MCU rows a component, coefficients
 	// and samples, each at most 8 x 4 rows high and twice over.
 	bytes := int64(info.header.width)*int64(len(h.components))*96 + 64<<10

@@ -17,7 +17,7 @@ func TestCleanMakesOneBearableLine(t *testing.T) {
 		"bad \xff\xfe bytes":              "bad bytes",
 		"日本 é":                            "日本 é",
 		strings.Repeat("é", longest+1):    strings.Repeat("é", longest) + "…",
-		strings.Repeat("a ", 100_000):     strings.Repeat("a ", longest/2) + "…",
+		strings.Repeat("a ", 100_000):     strings.Repeat("a ", longest/2-1) + "a…",
 		strings.Repeat("\x00", 100) + "x": "x",
 	} {
 		if got := clean(in); got != want {
