@@ -14,6 +14,7 @@ type rooms struct {
 	serve      serveFunc
 	local      localFunc
 	models     modelsFunc
+	serving    servingFunc
 	checkModel checkModelFunc
 	worker     workerFunc
 	engine     engineFunc
