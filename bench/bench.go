@@ -85,8 +85,8 @@ func (b *bench) ratios(ctx context.Context) (all []series, err error) {
 var where = regexp.MustCompile(` \(/[^)]*\)`)
 
 // serve starts the program on a free port and waits until it is ready.
-func serve(ctx context.Context, program, data string) (*process, string, error) {
-	p, err := start(ctx, program, "serve", "--listen", "127.0.0.1:0", "--data", data, "--log-level", "warn")
+func serve(ctx context.Context, program, data string, more ...string) (*process, string, error) {
+	p, err := start(ctx, program, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--log-level", "warn"}, more...)...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -142,6 +142,11 @@ func (b *bench) all(ctx context.Context) (*report, error) {
 	}
 	if wanted("isolation") {
 		if r.isolation, err = b.isolations(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if wanted("hotload") {
+		if r.hotload, err = b.hotloads(ctx); err != nil {
 			return nil, err
 		}
 	}

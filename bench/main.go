@@ -34,8 +34,8 @@ func main() {
 	flag.StringVar(&o.out, "out", "docs/benchmarks.md", "report to write")
 	flag.IntVar(&o.pairs, "pairs", 12, "alternating pairs a condition")
 	flag.DurationVar(&o.duration, "duration", 2*time.Second, "of one side of a pair")
-	flag.StringVar(&o.only, "only", "", "ratio, overload, large, isolation or start; empty is all")
-	flag.BoolVar(&o.bars, "bars", false, "of the ratios, only the condition that a bar speaks of")
+	flag.StringVar(&o.only, "only", "", "ratio, overload, large, isolation, hotload, churn or start; empty is all")
+	flag.BoolVar(&o.bars, "bars", false, "of the ratios, only the condition that a bar speaks of; of hotload, only the first")
 	flag.Parse()
 	if err := run(context.Background(), o, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

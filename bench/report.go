@@ -23,6 +23,7 @@ type report struct {
 	start    *startup
 
 	isolation []isolated
+	hotload   []*hotload
 	peak      int64 // bytes, the server's high-water mark over all of it
 }
 
@@ -35,6 +36,7 @@ func (r *report) write(path string) error {
 	r.overloads(&b)
 	r.larges(&b)
 	r.isolations(&b)
+	r.hotloads(&b)
 	r.startup(&b)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

@@ -40,7 +40,8 @@ func (f *Fleet) open(ctx context.Context, v Version, e *entry, watch *stopwatch)
 	}
 	f.scale.Lock() // nothing else is loaded or unloaded while this is weighed
 	defer f.scale.Unlock()
-	m, err := load(infer.Aside(ctx), opening{engines: f.engines(), scale: f.scale, watch: watch}, p, v)
+	ctx = infer.Aside(ctx)
+	m, err := load(ctx, opening{engines: f.engines(), scale: f.scale, watch: watch}, p, v)
 	if err != nil {
 		return nil, err
 	}
