@@ -150,6 +150,11 @@ func (b *bench) all(ctx context.Context) (*report, error) {
 			return nil, err
 		}
 	}
+	if wanted("churn") {
+		if r.churn, err = b.churns(ctx); err != nil {
+			return nil, err
+		}
+	}
 	r.peak, err = b.server.memory("status", "VmHWM")
 	return r, err
 }

@@ -24,6 +24,7 @@ type report struct {
 
 	isolation []isolated
 	hotload   []*hotload
+	churn     []churn
 	peak      int64 // bytes, the server's high-water mark over all of it
 }
 
@@ -37,6 +38,7 @@ func (r *report) write(path string) error {
 	r.larges(&b)
 	r.isolations(&b)
 	r.hotloads(&b)
+	r.churns(&b)
 	r.startup(&b)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

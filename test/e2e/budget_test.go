@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -105,7 +106,7 @@ func TestMoreModelsThanTheBudgetHolds(t *testing.T) {
 	}
 	free.Stop()
 
-	s := running.Start(t, "--models", dir, "--memory-budget", fmt.Sprint(budget))
+	s := running.Start(t, "--models", dir, "--memory-budget", strconv.FormatInt(budget, 10))
 	row := strings.TrimSuffix(strings.Repeat("7,", 1024), ",")
 	body := fmt.Appendf(nil, `{"inputs":[{"name":"in","shape":[1,1024],"datatype":"FP32","data":[%s]}]}`, row)
 	var group sync.WaitGroup

@@ -34,9 +34,26 @@ typedef struct {
   int done;
 } task;
 
+// Whether a thread that yields can be made one like the others again: that asks
+// for CAP_SYS_NICE, or RLIMIT_NICE.
+static int returns;
+
+static void *try_return(void *p) {
+  const struct sched_param none = {0};
+  returns = sched_setscheduler(0, SCHED_IDLE, &none) == 0 && sched_setscheduler(0, SCHED_BATCH, &none) == 0;
+  return p;
+}
+
+static void find_out(void) {
+  pthread_t thread; // which ends, whatever became of it
+  if (pthread_create(&thread, NULL, try_return, NULL) == 0) pthread_join(thread, NULL);
+}
+
+static pthread_once_t found_out = PTHREAD_ONCE_INIT;
+
 // crowded tells whether more threads want to run than there are cores, in most
 // looks of the next 10 ms. Where nothing is left over, a thread that takes what
-// is left over would never end.
+// is left over would never end, if it cannot be helped out.
 static int crowded(void) {
   enum { LOOKS = 5 };
   int full = 0;
@@ -62,7 +79,7 @@ static void *begin(void *p) {
   for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&all, faults[i]);
   pthread_sigmask(SIG_SETMASK, &all, NULL);
   const struct sched_param none = {0};
-  if (!(t->look && crowded()) && sched_setscheduler(0, SCHED_IDLE, &none) == 0) {
+  if ((returns || !t->look || !crowded()) && sched_setscheduler(0, SCHED_IDLE, &none) == 0) {
     pthread_mutex_lock(&t->lock);
     t->tid = (pid_t)syscall(SYS_gettid);
     pthread_mutex_unlock(&t->lock);
@@ -82,8 +99,7 @@ static double seconds(clockid_t clock) {
 }
 
 // watch waits for the task. One that gets less than a tenth of a core for half a
-// second is made a thread like the others, where the system allows that (it asks
-// for CAP_SYS_NICE, or RLIMIT_NICE).
+// second is made a thread like the others, where the system allows that.
 static void watch(task *t, pthread_t thread) {
   clockid_t clock;
   const int timed = pthread_getcpuclockid(thread, &clock) == 0;
@@ -112,6 +128,7 @@ static void watch(task *t, pthread_t thread) {
 // aside does work on a thread that yields, and waits for it.
 static void aside(void (*work)(void *), void *job, int look) {
   const char *setting = getenv("GOSHAWKTEST_LOADING"); // "busy": as any other work
+  pthread_once(&found_out, find_out);
   task t = {.work = work, .job = job, .look = look};
   pthread_t thread;
   pthread_condattr_t monotonic;
