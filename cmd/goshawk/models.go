@@ -377,6 +377,7 @@ type versionDocument struct {
 func document(v fleet.Version, kind model.Kind, now map[string]app.Serving) versionDocument {
 	d := versionDocument{Name: v.Name, Version: v.Digest, Kind: kind, Aliases: append([]string{}, v.Aliases...), BuiltIn: v.BuiltIn, Required: v.Required}
 	if s, served := now[v.Digest]; served {
+		s.Version = "" // it stands beside
 		d.Serving = &s
 	}
 	if !v.Added.IsZero() {
