@@ -115,6 +115,7 @@ func (l *Local) stack(ctx context.Context, n int, call *TensorCall, row func(ctx
 		all.SetLimit(l.scheduler.Lanes() + 1)
 		for i := range n {
 			all.Go(func() (err error) {
+				defer caught(&err)
 				rows[i], took[i], err = row(ctx, i)
 				return err
 			})

@@ -120,16 +120,24 @@ func (p *Predictor) several(ctx context.Context, m *fleet.Model, r *Request, ans
 	return nil
 }
 
-// guarded is one, on a goroutine of ours: a panic there would end the process.
+// guarded is one, on a goroutine of ours.
 func (p *Predictor) guarded(ctx context.Context, m *fleet.Model, r *Request, i int, answer *Answer, sum *stages) (err error) {
 	defer func() {
-		if cause := recover(); cause != nil {
+		if err != nil {
 			answer.Results[i].Predictions = nil
-			err = problem.Internal.New("something went wrong here; the request id finds it in the log").
-				Because(fmt.Errorf("panic: %v\n%s", cause, debug.Stack()))
 		}
 	}()
+	defer caught(&err)
 	return p.one(ctx, m, r, i, answer, sum)
+}
+
+// caught is deferred on goroutines of ours, where a panic would end the process
+// and not the request alone: it makes the panic the request's error.
+func caught(err *error) {
+	if cause := recover(); cause != nil {
+		*err = problem.Internal.New("something went wrong here; the request id finds it in the log").
+			Because(fmt.Errorf("panic: %v\n%s", cause, debug.Stack()))
+	}
 }
 
 // one answers the i-th picture into its place.
