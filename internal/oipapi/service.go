@@ -208,10 +208,11 @@ func microseconds(value any) (time.Duration, error) {
 // classification extension writes them: "value:index" or "value:index:label",
 // [N,k]; for scores of rank 1, [k].
 func classify(t *tensor.Tensor, k int, labels []model.Label) (*tensor.Tensor, error) {
-	values, err := tensor.Float64s(t)
-	if err != nil || len(t.Shape) == 0 {
+	if t.Type.Size() == 0 || len(t.Shape) == 0 {
 		return nil, problem.InvalidRequest.New("the output %q is %s %v, of which there is no best class", t.Name, t.Type.Protocol(), t.Shape)
 	}
+	values := make([]float64, len(t.Data)/t.Type.Size())
+	tensor.Widen(values, t)
 	rows, classes := int64(1), 0
 	if len(t.Shape) > 1 {
 		rows = t.Shape[0]
