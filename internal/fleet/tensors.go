@@ -175,7 +175,7 @@ func (m *Model) RunTensors(ctx context.Context, in, out []*tensor.Tensor) error 
 	case !ok || ctx.Err() != nil:
 	case native.Code == infer.BadInput:
 		return problem.InvalidRequest.New("the model %q refuses these inputs: %s", m.Version.Name, wording.Cut(native.Message)).Because(err)
-	case native.Code != infer.OutOfMemory:
+	case native.Code != infer.OutOfMemory && native.Code != infer.Unavailable:
 		if symbol, a, b := m.disagreement(in); symbol != "" {
 			return problem.InvalidRequest.New("the model %q failed on these inputs: it calls sizes of them %q that are %d and %d here", m.Version.Name, wording.Cut(symbol), a, b).Because(err)
 		}
