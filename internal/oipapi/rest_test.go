@@ -111,9 +111,11 @@ func (s *restShelf) Statistics(ref string) ([]oipapi.Statistics, error) {
 		return nil, s.Ready(ref)
 	}
 	return []oipapi.Statistics{{
-		Name: "echo", Number: "3", LastInference: time.UnixMilli(1234), Inferences: 7, Executions: 5,
-		Success: oipapi.Count{Times: 5, Took: time.Millisecond}, Fail: oipapi.Count{Times: 1, Took: time.Microsecond},
-		Batches: map[int]oipapi.BatchCount{2: {Infer: oipapi.Count{Times: 2, Took: 9}}, 1: {}},
+		Name: "echo", Number: "3", Statistics: predict.Statistics{
+			Last: time.UnixMilli(1234), Rows: 7, Runs: 5,
+			Success: predict.Count{Times: 5, Took: time.Millisecond}, Fail: predict.Count{Times: 1, Took: time.Microsecond},
+			Batches: map[int]predict.Batch{2: {Infer: predict.Count{Times: 2, Took: 9}}, 1: {}},
+		},
 	}}, nil
 }
 
@@ -283,7 +285,7 @@ func TestRESTStatisticsAreTritons(t *testing.T) {
 		`"cache_hit":` + zero + `,"cache_miss":` + zero + `,"compute_infer":` + zero + `,"compute_input":` + zero + `,"compute_output":` + zero +
 		`,"fail":{"count":1,"ns":1000},"queue":` + zero + `,"success":{"count":5,"ns":1000000}},"batch_stats":[` +
 		`{"batch_size":1,"compute_input":` + zero + `,"compute_infer":` + zero + `,"compute_output":` + zero + `},` +
-		`{"batch_size":2,"compute_input":` + zero + `,"compute_infer":{"count":2,"ns":9},"compute_output":` + zero + `}]}]}`
+		`{"batch_size":2,"compute_input":` + zero + `,"compute_infer":{"count":2,"ns":9},"compute_output":{"count":2,"ns":0}}]}]}`
 	for _, path := range []string{"/v2/models/stats", "/v2/models/echo/stats", "/v2/models/echo/versions/3/stats"} {
 		g.do("GET", path, nil).is(t, path, want)
 	}

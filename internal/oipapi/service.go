@@ -68,29 +68,15 @@ type LoadOptions struct {
 	Files  map[string][]byte // VERSION/FILE: replaces the model's directory, for this load
 }
 
-// Count is how often something happened, and how long it took altogether.
-type Count struct {
-	Times int64
-	Took  time.Duration
-}
-
-// Statistics are one version's, since the server began.
+// Statistics are one version's, since the server began. Outputs are taken from
+// where a run left them: that happens, and takes no time of its own.
 type Statistics struct {
-	Name, Number  string
-	LastInference time.Time // zero when there was none
-	Inferences    int64     // rows that were answered
-	Executions    int64     // runs of the model
-	Success       Count     // whole requests
-	Fail          Count
-	Queue         Count
-	Input         Count // decoding and preprocessing
-	Infer         Count
-	Output        Count
-	Batches       map[int]BatchCount // by rows in a run
+	Name, Number string
+	predict.Statistics
 }
 
-// BatchCount is what the runs of one size took.
-type BatchCount struct{ Input, Infer, Output Count }
+// taken is how often the model's outputs were taken.
+func taken(infer predict.Count) predict.Count { return predict.Count{Times: infer.Times} }
 
 // call is one inference as the protocol asks for it, whichever form it came in.
 type call struct {

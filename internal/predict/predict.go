@@ -145,7 +145,7 @@ func (p *Predictor) one(ctx context.Context, m *fleet.Model, r *Request, i int, 
 	result := &answer.Results[i]
 	result.Name = r.Pictures[i].Name
 	if bad := r.Pictures[i].Err; bad != nil {
-		p.Metrics.outcome(m.Version, bad)
+		p.Metrics.picture(m.Version, nil, bad)
 		return bad
 	}
 	w := p.pool.Get().(*workspace)

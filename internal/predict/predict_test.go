@@ -92,7 +92,7 @@ func (engine) Infer(ctx context.Context, version string, call *predict.TensorCal
 		out.Name = name
 		call.Out = append(call.Out, &out)
 	}
-	call.Stages.Infer = time.Millisecond
+	call.Stages.Infer, call.Rows, call.Runs = time.Millisecond, 3, 1
 	return nil
 }
 

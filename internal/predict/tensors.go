@@ -63,7 +63,7 @@ func (p *Predictor) Tensors(ctx context.Context, r *TensorRequest) (*TensorAnswe
 	ctx, span := p.Tracer.Start(ctx, "predict")
 	err = p.Engine.Infer(ctx, m.Version.Name+"@"+m.Version.Digest, &call)
 	span.End(err)
-	p.Metrics.outcome(m.Version, err)
+	p.Metrics.tensors(m.Version, &call, err)
 	p.ledger.note(m.Version, call.Rows, call.Runs, call.Stages, time.Since(began), err)
 	if err != nil {
 		return nil, err
