@@ -25,6 +25,7 @@ import (
 // engine is everything that answers for a picture, without any door.
 type engine struct {
 	backend   *ort.Backend
+	decoder   *picture.Decoder
 	registry  *registry.Registry
 	checker   *fleet.Checker
 	sources   *sources
@@ -52,8 +53,7 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 	if e.backend, err = openRuntime(c); err != nil {
 		return e, err
 	}
-	decoder, err := picture.NewDecoder(c.JPEGDecoder)
-	if err != nil {
+	if e.decoder, err = picture.NewDecoder(c.JPEGDecoder); err != nil {
 		return e, err
 	}
 	builtIn, err := registry.BuiltIns()
@@ -79,17 +79,17 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 	e.pixels = schedule.NewBudget(int64(c.Memory.Pictures) - bodies)
 	e.checker = checker(c)
 	e.fleet = fleet.New(fleet.Options{
-		Backend: e.backend, Apart: apart(c, e.backend, log), RemoteHosts: c.RemoteHosts, Source: e.sources, Decoder: decoder,
+		Backend: e.backend, Apart: apart(c, e.backend, log), RemoteHosts: c.RemoteHosts, Source: e.sources, Decoder: e.decoder,
 		Checker: e.checker, Logger: log, Registerer: metrics, Default: c.Model, Explicit: c.Models.Control == config.Explicit,
 		Unloaded: func(v fleet.Version) { e.scheduler.Forget(v.Digest) },
 	})
 	wait.fleet = e.fleet
 	local := predict.NewLocal(predict.LocalOptions{
-		Catalog: e.fleet, Scheduler: e.scheduler, Budget: e.pixels, Decoder: decoder, Limits: pictureLimits(c),
+		Catalog: e.fleet, Scheduler: e.scheduler, Budget: e.pixels, Decoder: e.decoder, Limits: pictureLimits(c),
 	})
 	e.predictor = predict.New(predict.Options{
 		Engine: local, Catalog: e.fleet, Default: c.Model, Width: 2 * e.scheduler.Lanes(),
-		Timeout: c.RequestTimeout, Metrics: predict.NewMetrics(metrics),
+		Pictures: c.Limits.Pictures, Timeout: c.RequestTimeout, Metrics: predict.NewMetrics(metrics),
 	})
 	if err := e.fleet.Start(ctx); err != nil {
 		return e, err

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -64,6 +65,7 @@ func Serve(ctx context.Context, c *config.Config, version string, stdout io.Writ
 		return errors.Join(err, closeAll(listeners))
 	}
 	defer func() { err = errors.Join(err, s.engine.close()) }()
+	s.metrics.MustRegister(buildInfo(version, s.engine.backend.Version(), s.engine.decoder.Name()))
 	s.engine.registry.Start(context.WithoutCancel(ctx))
 	s.open(listeners)
 	s.print(stdout)
@@ -91,6 +93,18 @@ func newMetrics() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
+}
+
+// buildInfo is 1, and says in its labels what runs here.
+func buildInfo(release, onnxRuntime, jpeg string) prometheus.Collector {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "goshawk_build_info", Help: "What runs here, in the labels; the value is 1.",
+		ConstLabels: prometheus.Labels{
+			"version": release, "go_version": runtime.Version(), "onnxruntime_version": onnxRuntime, "jpeg_decoder": jpeg,
+		},
+	})
+	g.Set(1)
+	return g
 }
 
 // run waits until the models answer, then until ctx or a door ends.

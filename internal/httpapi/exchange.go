@@ -40,6 +40,8 @@ type exchange struct {
 	bodied bool // the request has a body
 	left   bool // the answer is out before the body is in
 
+	model, version string // that was asked for, and that answered, where it is known
+
 	status int   // 0 while nothing is written
 	sent   int64 // bytes
 	lost   bool  // the caller did not take the answer

@@ -96,7 +96,7 @@ func (g *grpcDoor) answerInStream(ctx context.Context, r *oip.ModelInferRequest)
 	began := time.Now()
 	response, held, err := g.inferSafely(ctx, r)
 	if err == nil {
-		g.ended(ctx, began, codes.OK, nil)
+		g.ended(ctx, r, began, codes.OK, nil)
 		whole := &oip.ModelStreamInferResponse{InferResponse: final(response)}
 		g.answers.hand(whole, held)
 		return whole
@@ -104,9 +104,9 @@ func (g *grpcDoor) answerInStream(ctx context.Context, r *oip.ModelInferRequest)
 	text := "the caller went away"
 	p, gone := reason(ctx, err)
 	if gone {
-		g.ended(ctx, began, codes.Canceled, nil)
+		g.ended(ctx, r, began, codes.Canceled, nil)
 	} else {
-		g.ended(ctx, began, code(p.Kind), p)
+		g.ended(ctx, r, began, code(p.Kind), p)
 		text = strings.ToValidUTF8(p.Detail, "\uFFFD") // else it could not be sent
 	}
 	return &oip.ModelStreamInferResponse{
@@ -119,9 +119,11 @@ func (g *grpcDoor) answerInStream(ctx context.Context, r *oip.ModelInferRequest)
 
 // ended counts and logs a request of a stream, which is a call of its own to
 // whoever reads the log.
-func (g *grpcDoor) ended(ctx context.Context, began time.Time, c codes.Code, p *problem.Problem) {
+func (g *grpcDoor) ended(ctx context.Context, r *oip.ModelInferRequest, began time.Time, c codes.Code, p *problem.Problem) {
 	if s := seenFrom(ctx); s != nil {
-		g.calls.end(ctx, s, "ModelStreamInfer/request", c, p, time.Since(began))
+		one := &seen{id: s.id, trace: s.trace}
+		one.names(r)
+		g.calls.end(ctx, one, "ModelStreamInfer/request", c, p, time.Since(began))
 	}
 }
 
@@ -166,7 +168,7 @@ func (g *grpcDoor) oneByOne(stream inferStream) error {
 		if err != nil {
 			return g.refuse(stream.Context(), err)
 		}
-		g.ended(stream.Context(), began, codes.OK, nil)
+		g.ended(stream.Context(), r, began, codes.OK, nil)
 		whole := &oip.ModelStreamInferResponse{InferResponse: final(response)}
 		g.answers.hand(whole, held)
 		if err := stream.Send(whole); err != nil {

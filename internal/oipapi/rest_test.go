@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -429,6 +430,19 @@ func TestRESTSettings(t *testing.T) {
 		post(path, body).refused(t, body, 400, "")
 	}
 	post("/v2/models/nobody/trace/setting", `{}`).refused(t, "a model that is not here", 404, "nobody")
+}
+
+func TestRESTLinesNameTheModel(t *testing.T) {
+	log := &lines{}
+	g := newRESTRig(t, func(h *httpapi.Options, _ *oipapi.Options) { h.Logger = slog.New(slog.NewJSONHandler(log, nil)) })
+	g.infer(`{"inputs":[]}`)
+	g.do("GET", "/v2/models/nobody%0Aelse", nil)
+	until(t, "two requests have two lines", func() bool {
+		log.mu.Lock()
+		defer log.mu.Unlock()
+		text := log.text.String()
+		return strings.Contains(text, `"model":"echo","version":"3"`) && strings.Contains(text, `"model":"nobody else"`)
+	})
 }
 
 func TestRESTRoutesAreCountedByPattern(t *testing.T) {

@@ -197,6 +197,7 @@ func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 	defer s.running.Add(-1)
 	defer s.recover(info.FullMethod, &err)
 	say(ctx)
+	seenFrom(ctx).names(request)
 	return handle(ctx, request)
 }
 

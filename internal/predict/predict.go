@@ -24,13 +24,14 @@ type Catalog interface {
 
 // Options of a Predictor.
 type Options struct {
-	Engine  Engine
-	Catalog Catalog
-	Default string        // the model that a request without one means
-	Width   int           // pictures of one request that are under way at a time
-	Timeout time.Duration // of one request, once its body was read; 0 is none
-	Metrics *Metrics
-	Tracer  telemetry.Tracer
+	Engine   Engine
+	Catalog  Catalog
+	Default  string        // the model that a request without one means
+	Width    int           // pictures of one request that are under way at a time
+	Pictures int           // encoded ones in one request for tensors; 0 is no bound
+	Timeout  time.Duration // of one request, once its body was read; 0 is none
+	Metrics  *Metrics
+	Tracer   telemetry.Tracer
 }
 
 // Predictor answers requests. It is safe for concurrent use.

@@ -105,7 +105,7 @@ func setup(t *testing.T, timeout time.Duration) (*predict.Predictor, *prometheus
 		}
 	})
 	return predict.New(predict.Options{
-		Engine: engine{}, Catalog: c, Default: "pets", Width: 3, Timeout: timeout, Metrics: predict.NewMetrics(metrics),
+		Engine: engine{}, Catalog: c, Default: "pets", Width: 3, Pictures: 3, Timeout: timeout, Metrics: predict.NewMetrics(metrics),
 	}), metrics
 }
 

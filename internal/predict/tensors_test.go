@@ -55,6 +55,17 @@ goshawk_tensor_rows_total{model="pets"} 3
 	}
 }
 
+func TestPicturesOfARequestForTensorsAreCounted(t *testing.T) {
+	p, _ := setup(t, 0)
+	for n, want := range map[int]*problem.Kind{3: nil, 4: problem.InvalidRequest} {
+		in := &tensor.Tensor{Type: tensor.String, Shape: []int64{int64(n)}, Strings: make([][]byte, n)} // the model's input has no name
+		_, err := p.Tensors(t.Context(), &predict.TensorRequest{Model: "pets", Inputs: []*tensor.Tensor{in}})
+		if want == nil && err != nil || want != nil && (!errors.Is(err, want) || !strings.Contains(err.Error(), "at most 3")) {
+			t.Errorf("%d pictures: %v, where 3 are taken", n, err)
+		}
+	}
+}
+
 func TestTensorsHaveADeadline(t *testing.T) {
 	p, _ := setup(t, 10*time.Millisecond)
 	_, err := p.Tensors(context.Background(), &predict.TensorRequest{Model: "pets", Inputs: []*tensor.Tensor{{Name: "wait"}}})
