@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -54,7 +55,7 @@ func (r *repository) Describe(ctx context.Context, ref string) (oipapi.Descripti
 		d.Scores, d.Labels = m.Package.Manifest.Output.Tensor, m.Package.Labels
 	}
 	if m.Batched() {
-		d.MaxBatch = maxBatch
+		d.MaxBatch = cmp.Or(m.Package.Manifest.Serving.MaxBatchSize, maxBatch)
 	}
 	return d, nil
 }

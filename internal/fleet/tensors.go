@@ -222,10 +222,13 @@ func (m *Model) Encoded(in []*tensor.Tensor) [][]byte {
 }
 
 // Batched tells whether the first axis of every input and output is a batch, of
-// any size.
+// any size, and the package does not say otherwise.
 func (m *Model) Batched() bool {
 	if m.Pictures() {
 		return m.Binding.Batch == 0
+	}
+	if m.Package.Manifest.Serving.Unbatched {
+		return false
 	}
 	open := func(s tensor.Spec) bool { return s.Ranked && len(s.Shape) > 0 && s.Shape[0] < 0 }
 	return len(m.Inputs) > 0 && !slices.ContainsFunc(m.Inputs, func(s tensor.Spec) bool { return !open(s) }) &&

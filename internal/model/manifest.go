@@ -92,6 +92,7 @@ type Serving struct {
 	Instances        int
 	Threads          int
 	MaxBatchSize     int
+	Unbatched        bool // max_batch_size: 0, of a Tensor: its first axis is no batch, whatever it looks like
 	MaxDelay         time.Duration
 	Isolation        Isolation
 }
