@@ -77,9 +77,13 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 	bodies := share(c)
 	e.bodies = schedule.NewBudget(bodies)
 	e.pixels = schedule.NewBudget(int64(c.Memory.Pictures) - bodies)
-	e.checker = checker(c)
+	key, err := c.RemoteKey()
+	if err != nil {
+		return e, err
+	}
+	e.checker = checker(c, key)
 	e.fleet = fleet.New(fleet.Options{
-		Backend: e.backend, Apart: apart(c, e.backend, log), RemoteHosts: c.RemoteHosts, Source: e.sources, Decoder: e.decoder,
+		Backend: e.backend, Apart: apart(c, e.backend, log), RemoteHosts: c.Backends.RemoteHosts, RemoteKey: key.Reveal(), Source: e.sources, Decoder: e.decoder,
 		Checker: e.checker, Logger: log, Registerer: metrics, Default: c.Model, Explicit: c.Models.Control == config.Explicit,
 		Unloaded: func(v fleet.Version) { e.scheduler.Forget(v.Digest) },
 	})
@@ -126,12 +130,12 @@ func openRuntime(c *config.Config) (*ort.Backend, error) {
 	})
 }
 
-func checker(c *config.Config) *fleet.Checker {
+func checker(c *config.Config, key config.Secret) *fleet.Checker {
 	limits := fleet.DefaultLimits
 	limits.Wall, limits.CPU, limits.Memory = c.Models.CheckTimeout, c.Models.CheckTimeout, int64(c.Memory.Runtime)
 	return &fleet.Checker{
 		Library: c.ONNXRuntimeLibrary, Decoder: c.JPEGDecoder, Limits: limits,
-		Cache: filepath.Join(c.Data, "cache", "checks"), RemoteHosts: c.RemoteHosts,
+		Cache: filepath.Join(c.Data, "cache", "checks"), RemoteHosts: c.Backends.RemoteHosts, RemoteKey: key.Reveal(),
 	}
 }
 

@@ -34,10 +34,10 @@ type Config struct {
 	AllowedHosts []string
 	Log          Log
 
-	Models      ModelSettings
-	Required    []string // models.required
-	RemoteHosts []string // backends.remote_hosts
-	Client      Client
+	Models   ModelSettings
+	Required []string // models.required
+	Backends Backends
+	Client   Client
 
 	file     string // that was read, or ""
 	origins  map[string]Origin
@@ -92,6 +92,13 @@ const (
 	Poll     = "poll"     // changes of the repository are taken up by themselves
 	Explicit = "explicit" // what is loaded is what was asked for
 )
+
+// Backends are those who compute models elsewhere.
+type Backends struct {
+	RemoteHosts   []string // HOST:PORT, or HOST
+	RemoteKey     Secret
+	RemoteKeyFile string
+}
 
 // Client is what the commands that talk to a running server use.
 type Client struct {

@@ -37,6 +37,8 @@ type entry struct {
 	wanted  bool           // guarded by mu; somebody asked for it while it slept
 	woken   bool           // guarded by mu; loaded for that reason alone
 	used    time.Time      // guarded by mu; the last release
+	tries   int            // guarded by mu; loads in a row that found nobody who computes the model
+	retry   time.Time      // guarded by mu; of Failed: when the next one is due; zero: never
 	drained chan struct{}  // closed when retired and no reference is left
 }
 
@@ -95,8 +97,32 @@ func (e *entry) retire() bool {
 func (e *entry) set(s State, m *Model, why error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.state, e.model, e.why, e.wanted = s, m, why, false
+	e.state, e.model, e.why, e.wanted, e.retry = s, m, why, false, time.Time{}
+	if s == Ready {
+		e.tries = 0
+	}
 }
+
+// later makes a failed load one that is tried again, after pauses that grow.
+func (e *entry) later() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.retry = time.Now().Add(min(firstPause<<min(e.tries, 10), longestPause))
+	e.tries++
+}
+
+// retries tells whether a failed load is tried again.
+func (e *entry) retries() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return !e.retry.IsZero()
+}
+
+// The pauses before another try to load a model whose server is away.
+const (
+	firstPause   = 500 * time.Millisecond
+	longestPause = 30 * time.Second
+)
 
 func (e *entry) is(s State) bool {
 	e.mu.Lock()

@@ -27,6 +27,7 @@ type Options struct {
 	// RemoteHosts are the servers that a package may name as where its model is:
 	// HOST:PORT, or HOST for all its ports.
 	RemoteHosts []string
+	RemoteKey   string // that those are sent, over TLS or to this machine only; "" sends none
 	Source      Source
 	Decoder     *picture.Decoder
 	Checker     *Checker // nil loads strangers' packages without a check: for tests
@@ -163,7 +164,7 @@ func (f *Fleet) AcquireContext(ctx context.Context, ref string) (m *Model, relea
 	for {
 		changed := f.watch()
 		m, release, err := f.Acquire(ref)
-		if _, loading := errors.AsType[*loadingError](err); !loading {
+		if !soon(err) {
 			if err == nil {
 				if err := m.await(ctx); err != nil {
 					release()
@@ -228,6 +229,9 @@ func (f *Fleet) unavailable(e *entry) error {
 		return nil
 	case e.state == Ready: // it became so since acquire looked
 		return nil
+	case e.state == Failed && !e.retry.IsZero():
+		return problem.ModelUnhealthy.New("the model %q cannot be served yet: %s", e.version.Name, sentence(e.why)).
+			With("retry_after_seconds", 1+int(max(0, time.Until(e.retry)).Seconds())).Because(errors.Join(&loadingError{later: true}, e.why))
 	case e.state == Failed:
 		return problem.ModelUnhealthy.New("the model %q cannot be served: %s", e.version.Name, sentence(e.why)).Because(e.why)
 	case e.state == Unloaded:
@@ -239,8 +243,15 @@ func (f *Fleet) unavailable(e *entry) error {
 	return waiting(e.version)
 }
 
-// loadingError marks the problem that goes away by waiting.
-type loadingError struct{}
+// loadingError marks the problem that goes away by waiting: soon, or at one of the
+// later tries.
+type loadingError struct{ later bool }
+
+// soon tells whether a request should wait for it.
+func soon(err error) bool {
+	l, ok := errors.AsType[*loadingError](err)
+	return ok && !l.later
+}
 
 func (*loadingError) Error() string { return "the model is being loaded" }
 

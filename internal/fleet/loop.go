@@ -3,17 +3,20 @@ package fleet
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/goshawk-ai/goshawk/internal/problem"
 )
 
 // loop owns the entries: it alone adds, loads and retires them. Requests only
 // read the table of routes.
 func (f *Fleet) loop(ctx context.Context) {
 	defer close(f.done)
-	tick := time.NewTicker(time.Minute)
+	tick := time.NewTimer(time.Minute)
 	defer tick.Stop()
 	for {
 		wanted := f.sync()
@@ -24,6 +27,7 @@ func (f *Fleet) loop(ctx context.Context) {
 			f.load(ctx, wanted[0]) // one, then look again: the source may have changed meanwhile
 			continue
 		}
+		tick.Reset(f.pause())
 		select {
 		case <-ctx.Done():
 			return
@@ -32,6 +36,21 @@ func (f *Fleet) loop(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
+}
+
+// pause is how long nothing is due: a minute, or until a failed load is tried again.
+func (f *Fleet) pause() time.Duration {
+	rest := time.Minute
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, e := range f.entries {
+		e.mu.Lock()
+		if e.state == Failed && !e.retry.IsZero() {
+			rest = min(rest, max(0, time.Until(e.retry)))
+		}
+		e.mu.Unlock()
+	}
+	return rest
 }
 
 // sync brings entries and routes in line with the source and says what should be
@@ -133,8 +152,8 @@ func (e *entry) renew(v Version, state State, again bool) {
 		e.state = state
 	case e.state == Sleeping && (state == Loading || e.wanted):
 		e.state = Loading
-	case e.state == Failed && again:
-		e.state, e.why = state, nil
+	case e.state == Failed && (again || !e.retry.IsZero() && !time.Now().Before(e.retry)):
+		e.state, e.why, e.retry = state, nil, time.Time{}
 	}
 	e.woken = e.wanted && state == Sleeping || e.woken && state == Sleeping
 }
@@ -264,6 +283,9 @@ func (f *Fleet) load(ctx context.Context, e *entry) {
 	log := f.o.Logger.With("model", v.Name, "version", v.Digest, "took_ms", ms(time.Since(began)))
 	if err != nil {
 		e.set(Failed, nil, err)
+		if errors.Is(err, problem.ModelUnhealthy) {
+			e.later()
+		}
 		log.Error("model failed to load", "reason", sentence(err), "cause", fmt.Sprint(err))
 		return
 	}
