@@ -109,7 +109,11 @@ func buildInfo(release, onnxRuntime, jpeg string) prometheus.Collector {
 
 // run waits until the models answer, then until ctx or a door ends.
 func (s *server) run(ctx context.Context, stdout io.Writer) error {
-	if err := s.engine.fleet.WaitReady(ctx); err != nil {
+	err := s.engine.sources.await(ctx)
+	if err == nil {
+		err = s.engine.fleet.WaitReady(ctx)
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // told to stop while starting: an orderly end
 		}
@@ -148,6 +152,9 @@ func (s *server) drain() error {
 func (s *server) ready() error {
 	if s.leaving.Load() {
 		return problem.Overloaded.New("the server is shutting down")
+	}
+	if !s.engine.sources.complete() {
+		return problem.ModelUnhealthy.New("the model repository is being read for the first time").With("retry_after_seconds", 1)
 	}
 	return s.engine.fleet.Ready()
 }

@@ -213,6 +213,10 @@ func (f *Fleet) resolve(ref string) (Version, error) {
 			return v, nil
 		}
 	}
+	name, _, _ := strings.Cut(ref, "/")
+	if _, err := f.o.Source.Resolve(name); errors.Is(err, problem.ModelUnhealthy) { // it cannot know yet
+		return Version{}, err
+	}
 	return Version{}, problem.ModelNotFound.New("there is no model version %q", wording.Cut(ref))
 }
 
