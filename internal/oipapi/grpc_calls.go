@@ -74,6 +74,8 @@ type seen struct {
 	span              telemetry.Span
 	read, sent        atomic.Int64 // bytes
 	problem           atomic.Pointer[problem.Problem]
+
+	compressed bool // the messages are
 }
 
 type seenKey struct{}
@@ -111,6 +113,8 @@ func (c *calls) HandleRPC(ctx context.Context, event stats.RPCStats) {
 		return
 	}
 	switch e := event.(type) {
+	case *stats.InHeader:
+		s.compressed = e.Compression != "" && e.Compression != "identity"
 	case *stats.InPayload:
 		s.read.Add(int64(e.Length))
 	case *stats.OutPayload:

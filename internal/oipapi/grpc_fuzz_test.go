@@ -32,7 +32,7 @@ func FuzzGRPCRequest(f *testing.F) {
 		if proto.Unmarshal(data, &r) != nil {
 			return // grpc refuses it
 		}
-		c, err := callOf(&r)
+		c, err := callOf(&r, free)
 		if err != nil {
 			if p := problem.Of(err); p.Kind.Status != 400 || len(p.Detail) > 2000+20*len(data) {
 				t.Errorf("refused with %d and %d bytes: %s", p.Kind.Status, len(p.Detail), p.Detail)

@@ -57,8 +57,11 @@ type pipeline struct {
 
 // receive begins each request, until there are no more.
 func (p *pipeline) receive(stream inferStream, answer func(*oip.ModelInferRequest) *oip.ModelStreamInferResponse) error {
+	by := callerFrom(stream.Context())
 	for {
+		by.busy(1)
 		p.slots <- struct{}{}
+		by.busy(-1)
 		r, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -139,6 +142,7 @@ func final(r *oip.ModelInferResponse) *oip.ModelInferResponse {
 // inferSafely is infer for a goroutine of its own, where a panic would end the
 // program instead of the call.
 func (g *grpcDoor) inferSafely(ctx context.Context, r *oip.ModelInferRequest) (response *oip.ModelInferResponse, held *hold, err error) {
+	defer g.answers.drop(r) // unless infer took it over
 	defer func() {
 		if v := recover(); v != nil {
 			g.log.Error("panic in a request of a gRPC stream", slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
