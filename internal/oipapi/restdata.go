@@ -57,7 +57,7 @@ func (r *reading) data(in *input) error {
 	}
 	size := int64(in.typ.Size())
 	if in.typ == tensor.String {
-		size = int64(unsafe.Sizeof([]byte{}))
+		size = tensor.StringSpace
 	}
 	if err := r.reserve(n * size); err != nil {
 		return err
@@ -227,7 +227,7 @@ func binaryTensor(in *input, data []byte, reserve func(int64) error) (*tensor.Te
 		if n > int64(len(data))/4 {
 			return nil, problem.InvalidRequest.New("the input %.60q has the shape %v, %d elements, and its %d bytes are fewer than their lengths alone take", in.name, in.shape, n, len(data))
 		}
-		if err := reserve(n * int64(unsafe.Sizeof([]byte{}))); err != nil {
+		if err := reserve(n * tensor.StringSpace); err != nil {
 			return nil, err
 		}
 		if t.Strings, err = tensor.ParseElements(data, n); err != nil {
