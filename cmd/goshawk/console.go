@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/goshawk-ai/goshawk/internal/config"
+	"github.com/goshawk-ai/goshawk/internal/telemetry"
 )
 
 // console is where a command reads and writes, and what the other end is.
@@ -43,11 +44,13 @@ const (
 	red  = "31"
 )
 
-// logger writes to stderr in the form that the settings ask for.
+// logger writes to stderr in the form that the settings ask for, until somebody
+// whom they allow it asks for another.
 func (c *console) logger(cfg *config.Config) *slog.Logger {
 	o := &slog.HandlerOptions{Level: cfg.Log.Level}
+	text := slog.NewTextHandler(c.err, o)
 	if cfg.Log.Format == "text" || cfg.Log.Format == "auto" && c.errTerminal {
-		return slog.New(slog.NewTextHandler(c.err, o))
+		return slog.New(telemetry.NewSwitch(text, text))
 	}
-	return slog.New(slog.NewJSONHandler(c.err, o))
+	return slog.New(telemetry.NewSwitch(slog.NewJSONHandler(c.err, o), text))
 }
