@@ -23,6 +23,7 @@ type trace struct {
 	timestamps bool
 	tensors    bool
 
+	base   time.Time // of the first mark
 	marks  []traceMark
 	values []traceTensor
 	shown  int // bytes of them
@@ -45,9 +46,14 @@ type traceTensor struct {
 
 // mark notes that something happened.
 func (t *trace) mark(name string, at time.Time) {
-	if t != nil && t.timestamps {
-		t.marks = append(t.marks, traceMark{name, at.UnixNano()})
+	if t == nil || !t.timestamps {
+		return
 	}
+	if len(t.marks) == 0 {
+		t.base = at
+	}
+	// By the clock that never goes back, from where the other one was at first.
+	t.marks = append(t.marks, traceMark{name, t.base.UnixNano() + at.Sub(t.base).Nanoseconds()})
 }
 
 // identify notes the id that the caller gave the request.
