@@ -36,19 +36,20 @@ type item struct {
 // lock and tells it the time.
 type core struct {
 	settings
-	costs   map[Key]time.Duration // smoothed service time
-	head    *item                 // oldest
-	tail    *item                 // newest
-	length  int
-	backlog time.Duration // predicted service of everything queued
-	running []*item       // by lane; nil where idle
+	costs    map[Key]time.Duration // smoothed service time
+	policies map[string]Policy
+	head     *item // oldest
+	tail     *item // newest
+	length   int
+	backlog  time.Duration // predicted service of everything queued
+	running  []*item       // by lane; nil where idle
 }
 
 // unknown is what a request of a new key is taken to cost until one was measured.
 const unknown = 10 * time.Millisecond
 
 func newCore(s settings) *core {
-	return &core{settings: s, costs: map[Key]time.Duration{}, running: make([]*item, s.lanes)}
+	return &core{settings: s, costs: map[Key]time.Duration{}, policies: map[string]Policy{}, running: make([]*item, s.lanes)}
 }
 
 func (c *core) cost(key Key) time.Duration {

@@ -96,6 +96,21 @@ func (s *Scheduler) Queued() int {
 	return s.core.length
 }
 
+// Configure sets how the requests of a model (Key.Model) are served, from the
+// next decision on. What waits keeps its place.
+func (s *Scheduler) Configure(model string, p Policy) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.core.policies[model] = p
+}
+
+// Policy gives what Configure set, zero where nobody has.
+func (s *Scheduler) Policy(model string) Policy {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.core.policies[model]
+}
+
 // Forget drops what was learnt of an unloaded model's costs.
 func (s *Scheduler) Forget(model string) {
 	s.mu.Lock()
