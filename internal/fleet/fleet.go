@@ -34,7 +34,9 @@ type Options struct {
 	Registerer  prometheus.Registerer // nil registers nothing
 	Default     string                // the reference that a request without one means; readiness waits for it
 	Explicit    bool                  // only the default, the required and what Load names are loaded
+	Loaded      func(m *Model)        // told before requests can reach the version; may be nil
 	Unloaded    func(v Version)       // told after a version's memory was given back; may be nil
+	Overruns    int                   // runs in a row that had to be ended until a model is unhealthy; 0 is 3
 }
 
 // Fleet is the loaded models. Start loads them, Acquire hands them out, Close

@@ -26,6 +26,11 @@ func (f *Fleet) open(ctx context.Context, v Version, e *entry) (*Model, error) {
 		return nil, err
 	}
 	m.obey(report)
+	if p.Manifest.Serving.MaxBatchSize > 1 {
+		if _, err := m.Independent(ctx); err != nil {
+			return nil, errors.Join(err, m.close())
+		}
+	}
 	if _, err := m.Probe(ctx, f.o.Decoder); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
