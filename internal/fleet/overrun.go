@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
@@ -20,7 +21,8 @@ type stamina struct {
 	mu      sync.Mutex
 	longest time.Duration // guarded by mu; of the runs that gave an answer
 	late    int           // guarded by mu; runs in a row that had to be ended
-	ill     error         // guarded by mu; why the model is marked unhealthy
+
+	ill atomic.Pointer[problem.Problem] // why the model is marked unhealthy
 }
 
 // Answered notes a run that gave an answer.
@@ -38,7 +40,7 @@ func (m *Model) Answered(took time.Duration) {
 func (m *Model) Overran(took time.Duration) {
 	s := &m.stamina
 	s.mu.Lock()
-	if took < max(leastOverrun, 4*s.longest, 4*m.FirstTime) || s.ill != nil {
+	if took < max(leastOverrun, 4*s.longest, 4*m.FirstTime) || s.ill.Load() != nil {
 		s.mu.Unlock()
 		return
 	}
@@ -51,9 +53,9 @@ func (m *Model) Overran(took time.Duration) {
 		s.mu.Unlock()
 		return
 	}
-	s.ill = problem.ModelUnhealthy.New("the model %q did not end %d times in a row, the last time within %.1f s; load it again to try once more",
+	ill := problem.ModelUnhealthy.New("the model %q did not end %d times in a row, the last time within %.1f s; load it again to try once more",
 		m.Version.Name, s.late, took.Seconds())
-	ill := s.ill
+	s.ill.Store(ill)
 	s.mu.Unlock()
 	if m.condemn != nil {
 		m.condemn(ill)
@@ -63,7 +65,8 @@ func (m *Model) Overran(took time.Duration) {
 // Marked is why the model is marked unhealthy; nil while it is not. Requests that
 // were let in before ask for it again when it is their turn.
 func (m *Model) Marked() error {
-	m.stamina.mu.Lock()
-	defer m.stamina.mu.Unlock()
-	return m.stamina.ill
+	if ill := m.stamina.ill.Load(); ill != nil {
+		return ill
+	}
+	return nil
 }
