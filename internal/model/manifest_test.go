@@ -74,8 +74,10 @@ func TestAManifestIsReadWhole(t *testing.T) {
 		},
 		Output: model.Output{Tensor: "logits", Activation: model.Sigmoid, Temperature: 1.5, Labels: "names/labels.txt", TopK: 3, Embedding: "features"},
 		Probe:  &model.Probe{Image: "probe.png", Label: "tulip"}, Parity: "parity",
-		Serving: model.Serving{LatencyObjective: 50 * time.Millisecond, Instances: 2, Threads: 3, MaxBatchSize: 4, MaxDelay: 2 * time.Millisecond,
-			Weight: 3, MaxQueueSize: 90, PriorityLevels: 5, DefaultPriority: 2, RunTimeout: 7 * time.Second, Isolation: model.OwnChild},
+		Serving: model.Serving{
+			LatencyObjective: 50 * time.Millisecond, Instances: 2, Threads: 3, MaxBatchSize: 4, MaxDelay: 2 * time.Millisecond,
+			Weight: 3, MaxQueueSize: 90, PriorityLevels: 5, DefaultPriority: 2, RunTimeout: 7 * time.Second, Isolation: model.OwnChild,
+		},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(model.Preprocess{})); diff != "" {
 		t.Errorf("the manifest differs from what was written (-want +got):\n%s", diff)

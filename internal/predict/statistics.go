@@ -14,8 +14,8 @@ type Count struct {
 	Took  time.Duration
 }
 
-func (c *Count) add(times int64, took time.Duration) {
-	c.Times += times
+func (c *Count) add(took time.Duration) {
+	c.Times++
 	c.Took += took
 }
 
@@ -55,23 +55,23 @@ func (l *ledger) note(v fleet.Version, rows int, led []Run, s TensorStages, took
 		l.by[v.Digest] = t
 	}
 	if err != nil {
-		t.Fail.add(1, took)
+		t.Fail.add(took)
 		return
 	}
 	t.Last = time.Now()
 	t.Rows += int64(rows)
-	t.Success.add(1, took)
-	t.Queue.add(1, s.Queue)
-	t.Input.add(1, s.Input)
-	t.Infer.add(1, s.Infer)
+	t.Success.add(took)
+	t.Queue.add(s.Queue)
+	t.Input.add(s.Input)
+	t.Infer.add(s.Infer)
 	for _, run := range led {
 		if run.Rows == 0 {
 			continue
 		}
 		t.Runs++
 		b := t.Batches[run.Rows]
-		b.Input.add(1, run.Input)
-		b.Infer.add(1, run.Infer)
+		b.Input.add(run.Input)
+		b.Infer.add(run.Infer)
 		t.Batches[run.Rows] = b
 	}
 }
