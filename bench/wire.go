@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -78,7 +79,7 @@ func (w *wire) post(body []byte) (status int, err error) {
 // closed keeps `concurrency` requests under way for the duration, each on a
 // connection of its own.
 func (t *target) closed(pictures [][]byte, concurrency int, duration time.Duration) result {
-	began := time.Now()
+	began, first := time.Now(), rand.IntN(len(pictures))
 	parts := make([]result, concurrency)
 	together(concurrency, func(i int) {
 		w, err := t.dial()
@@ -87,7 +88,7 @@ func (t *target) closed(pictures [][]byte, concurrency int, duration time.Durati
 			return
 		}
 		defer func() { _ = w.conn.Close() }()
-		for n := i; time.Since(began) < duration && err == nil; n += concurrency {
+		for n := first + i; time.Since(began) < duration && err == nil; n += concurrency {
 			sent := time.Now()
 			var status int
 			status, err = w.post(pictures[n%len(pictures)])
