@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"net"
@@ -18,6 +19,8 @@ type engines struct {
 	here  infer.Backend // this process
 	apart infer.Backend // a process for each model; nil where there are none
 	hosts []string      // HOST:PORT or HOST of other servers that packages may name
+
+	threads int // inside a run; 0 leaves it to the package
 }
 
 // load makes a session of a package's model, and says why it is in a process of
@@ -40,7 +43,7 @@ func (e engines) load(ctx context.Context, p *model.Package, say func(string)) (
 		}
 	}
 	say("loading the model")
-	s, err = backend.Load(ctx, data, infer.Options{IntraThreads: p.Manifest.Serving.Threads, Again: p.Model})
+	s, err = backend.Load(ctx, data, infer.Options{IntraThreads: cmp.Or(e.threads, p.Manifest.Serving.Threads), Again: p.Model})
 	if err != nil {
 		return nil, "", loadProblem(ctx, err)
 	}

@@ -12,7 +12,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/goshawk-ai/goshawk/internal/calibrate"
 	"github.com/goshawk-ai/goshawk/internal/infer"
+	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/wording"
@@ -34,7 +36,11 @@ type Options struct {
 	Registerer  prometheus.Registerer // nil registers nothing
 	Default     string                // the reference that a request without one means; readiness waits for it
 	Explicit    bool                  // only the default, the required and what Load names are loaded
-	Unloaded    func(v Version)       // told after a version's memory was given back; may be nil
+	// Plan says how a package is to be run here, before it is loaded and when
+	// Replan asks; nil is as its manifest says, and else one thread a run.
+	Plan     func(p *model.Package) calibrate.Plan
+	Loaded   func(m *Model)  // told before requests can reach the version, and when its plan has changed; may be nil
+	Unloaded func(v Version) // told after a version's memory was given back; may be nil
 }
 
 // Fleet is the loaded models. Start loads them, Acquire hands them out, Close
@@ -57,6 +63,7 @@ type Fleet struct {
 	draining map[string]int    // guarded by mu; by name, models that were retired and are in use
 	leaving  map[string]*entry // guarded by mu; those models by NAME@DIGEST
 	broken   map[*entry]error  // guarded by mu; ready ones that will not answer again, and why
+	renewed  map[*entry]*Model // guarded by mu; ready ones, and the same model loaded anew for another plan
 }
 
 // routes is an immutable table: what a reference means now. NAME, NAME@ALIAS,
@@ -74,7 +81,7 @@ func New(o Options) *Fleet {
 		o: o, wake: make(chan struct{}, 1), done: make(chan struct{}),
 		entries: map[string]*entry{}, changed: make(chan struct{}),
 		off: map[string]bool{}, again: map[string]bool{}, seen: map[string]bool{}, draining: map[string]int{},
-		leaving: map[string]*entry{}, broken: map[*entry]error{},
+		leaving: map[string]*entry{}, broken: map[*entry]error{}, renewed: map[*entry]*Model{},
 	}
 	f.routes.Store(&routes{})
 	f.metrics = newCollector(f)

@@ -60,7 +60,7 @@ func (f *Fleet) sync() []*entry {
 // enter makes entries for new versions, takes over moved aliases and gives what
 // is to be drained because somebody unloaded it. f.mu is held.
 func (f *Fleet) enter(versions []Version) (leaving []*entry) {
-	leaving = f.condemned()
+	leaving = append(f.condemned(), f.exchanged()...)
 	for _, v := range versions {
 		f.meet(v)
 		state := Loading
@@ -267,6 +267,7 @@ func (f *Fleet) load(ctx context.Context, e *entry) {
 		log.Error("model failed to load", "reason", sentence(err), "cause", fmt.Sprint(err))
 		return
 	}
+	f.loaded(m)
 	e.set(Ready, m, nil)
 	f.heed(e, m)
 	log.Info("model ready", "classes", m.Classes, "rows", m.Rows)
@@ -317,7 +318,7 @@ func (f *Fleet) drain(e *entry) {
 		if err := m.close(); err != nil {
 			f.o.Logger.Error("model failed to unload", "model", v.Name, "version", v.Digest, "cause", err.Error())
 		}
-		if f.o.Unloaded != nil {
+		if f.o.Unloaded != nil && !f.succeeded(e) {
 			f.o.Unloaded(v)
 		}
 	})

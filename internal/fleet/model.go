@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/goshawk-ai/goshawk/internal/calibrate"
 	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/problem"
@@ -35,6 +37,7 @@ type Model struct {
 	// this one, or on another server.
 	Apart string
 
+	plan    atomic.Pointer[calibrate.Plan]
 	outputs []output        // logits, then embedding
 	monitor infer.Monitored // the session, where it is computed elsewhere
 

@@ -21,11 +21,15 @@ func (f *Fleet) open(ctx context.Context, v Version, e *entry) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := load(ctx, f.engines(), p, v, func(string) {})
+	plan := f.plan(p)
+	by := f.engines()
+	by.threads = plan.Threads
+	m, err := load(ctx, by, p, v, func(string) {})
 	if err != nil {
 		return nil, err
 	}
 	m.obey(report)
+	m.follow(plan)
 	if _, err := m.Probe(ctx, f.o.Decoder); err != nil {
 		return nil, errors.Join(err, m.close())
 	}

@@ -1,0 +1,150 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+
+	"github.com/goshawk-ai/goshawk/internal/calibrate"
+	"github.com/goshawk-ai/goshawk/internal/model"
+	"github.com/goshawk-ai/goshawk/internal/problem"
+)
+
+// plan says how a package is to be run.
+func (f *Fleet) plan(p *model.Package) calibrate.Plan {
+	if f.o.Plan == nil {
+		return calibrate.Make(calibrate.Space{Cores: 1, MaxBatch: 1, Fixed: Manual(p)}, nil)
+	}
+	return f.o.Plan(p)
+}
+
+// Manual are the settings that a package's own manifest fixes.
+func Manual(p *model.Package) calibrate.Fixed {
+	s := p.Manifest.Serving
+	return calibrate.Fixed{Threads: s.Threads, Instances: s.Instances, Batch: s.MaxBatchSize, Delay: s.MaxDelay}
+}
+
+// Plan is how the model is run, and why so.
+func (m *Model) Plan() calibrate.Plan {
+	if p := m.plan.Load(); p != nil {
+		return *p
+	}
+	return calibrate.Plan{}
+}
+
+// follow takes a plan over, but for a batch that the model does not take.
+func (m *Model) follow(p calibrate.Plan) {
+	if !m.stacks() {
+		p = p.Narrow()
+	}
+	m.plan.Store(&p)
+}
+
+// stacks tells whether the rows of several requests may go through one run.
+func (m *Model) stacks() bool { return m.Batched() && m.Rows == 0 }
+
+func (f *Fleet) loaded(m *Model) {
+	if f.o.Loaded != nil {
+		f.o.Loaded(m)
+	}
+}
+
+// Replan asks again how the version that a reference means is to be run, and does
+// so from now on. Where that takes a session of its own kind, the model is loaded
+// anew beside the one that serves, proved, and put in its place; requests under
+// way end on the old one.
+func (f *Fleet) Replan(ctx context.Context, ref string) (calibrate.Plan, error) {
+	e, err := f.find(ref)
+	if err != nil {
+		return calibrate.Plan{}, err
+	}
+	m, ok := e.acquire()
+	if !ok {
+		return calibrate.Plan{}, problem.ModelUnhealthy.New("the model %q is not loaded", e.name())
+	}
+	defer e.put()
+	plan := f.plan(m.Package)
+	if plan.Threads == m.Plan().Threads || m.Package.Manifest.Remote != nil {
+		m.follow(plan)
+		f.loaded(m)
+		return m.Plan(), nil
+	}
+	next, err := f.anew(ctx, m, plan)
+	if err != nil {
+		return calibrate.Plan{}, err
+	}
+	return next.Plan(), f.exchange(ctx, e, next)
+}
+
+// anew loads a model once more, as a plan wants it, and proves that it answers.
+func (f *Fleet) anew(ctx context.Context, m *Model, plan calibrate.Plan) (*Model, error) {
+	by := f.engines()
+	by.threads = plan.Threads
+	anew, err := load(ctx, by, m.Package, m.Version, func(string) {})
+	if err != nil {
+		return nil, err
+	}
+	anew.obey(m.Report)
+	anew.follow(plan)
+	if _, err := anew.Probe(ctx, f.o.Decoder); err != nil {
+		return nil, errors.Join(err, anew.close())
+	}
+	return anew, nil
+}
+
+// exchange has the loop put a model into another's place, and waits until it is
+// there.
+func (f *Fleet) exchange(ctx context.Context, e *entry, anew *Model) error {
+	f.mu.Lock()
+	if _, taken := f.renewed[e]; taken {
+		f.mu.Unlock()
+		return errors.Join(problem.Overloaded.New("the model %q is being changed already", e.name()), anew.close())
+	}
+	f.renewed[e] = anew
+	f.mu.Unlock()
+	f.kick()
+	err := f.until(ctx, func() (bool, error) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.renewed[e] != anew, nil
+	})
+	if err == nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.renewed[e] != anew { // the loop was quicker
+		return nil
+	}
+	delete(f.renewed, e)
+	return errors.Join(err, anew.close())
+}
+
+// exchanged puts what was loaded anew into its place. f.mu is held.
+func (f *Fleet) exchanged() (leaving []*entry) {
+	for e, m := range f.renewed {
+		delete(f.renewed, e)
+		k := e.key()
+		if f.entries[k] != e || !e.is(Ready) {
+			f.drains.Go(func() { _ = m.close() }) // its version went another way meanwhile
+			continue
+		}
+		e.mu.Lock()
+		next := newEntry(e.version, Ready)
+		next.pkg, next.model, next.woken = e.pkg, m, e.woken
+		e.mu.Unlock()
+		f.entries[k] = next
+		f.loaded(m)
+		f.heed(next, m)
+		leaving = append(leaving, e)
+	}
+	return leaving
+}
+
+// succeeded tells whether the same version is served by another entry: what was
+// learnt of it stays.
+func (f *Fleet) succeeded(e *entry) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	other := f.entries[e.key()]
+	return other != nil && other != e && other.is(Ready)
+}
