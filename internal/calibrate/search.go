@@ -1,7 +1,6 @@
 package calibrate
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -235,7 +234,7 @@ func (s *search) finalists() []Setting {
 	table = slices.DeleteFunc(table, func(p Point) bool {
 		return !keep(p) || p.Rate < best*(1-near) || p.Threads != s.best.Threads
 	})
-	slices.SortStableFunc(table, func(a, b Point) int { return cmp.Compare(b.Rate, a.Rate) })
+	slices.SortStableFunc(table, fastest)
 	var list []Setting
 	for _, p := range table[:min(most, len(table))] {
 		list = append(list, p.Setting)

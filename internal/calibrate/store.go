@@ -1,7 +1,6 @@
 package calibrate
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -160,11 +158,4 @@ func prefix(digest string) string {
 		return -1
 	}, strings.TrimPrefix(digest, "sha256:"))
 	return hexes[:min(12, len(hexes))] + "-"
-}
-
-// Settings lists what was measured, the best first.
-func (r *Result) Settings() []Point {
-	list := slices.Clone(r.Table)
-	slices.SortStableFunc(list, func(a, b Point) int { return cmp.Compare(b.Rate, a.Rate) })
-	return list
 }

@@ -24,6 +24,9 @@ type Point struct {
 // for, and is then run itself, both slow ones; and its own run may wait for more rows.
 func (p Point) P99(delay time.Duration) time.Duration { return delay + 2*p.Slow }
 
+// fastest orders by the rate, the best first.
+func fastest(a, b Point) int { return cmp.Compare(b.Rate, a.Rate) }
+
 // Tolerance is the part of the best rate that is given up for a shorter answer:
 // a difference as small as that comes and goes with the machine's mood.
 const Tolerance = 0.02

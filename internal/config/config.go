@@ -24,7 +24,8 @@ type Config struct {
 	Memory Memory
 
 	QueueMaxWait   time.Duration
-	Threads        int // 0: what the cgroup's CPU quota allows
+	Objective      time.Duration // latency_objective: p99 of a request; 0 is none
+	Threads        int           // 0: what the cgroup's CPU quota allows
 	RequestTimeout time.Duration
 	DrainTimeout   time.Duration
 	DrainDelay     time.Duration
@@ -85,6 +86,7 @@ type ModelSettings struct {
 	Control      string // Poll or Explicit
 	Poll         time.Duration
 	CheckTimeout time.Duration
+	Calibrate    string // Idle or Off: what models add does
 }
 
 // The values of Models.Control.
@@ -92,6 +94,10 @@ const (
 	Poll     = "poll"     // changes of the repository are taken up by themselves
 	Explicit = "explicit" // what is loaded is what was asked for
 )
+
+// Idle is the value of Models.Calibrate that measures a new model when nobody
+// else uses the machine; Off leaves it out.
+const Idle = "idle"
 
 // Client is what the commands that talk to a running server use.
 type Client struct {

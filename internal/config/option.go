@@ -140,6 +140,11 @@ func Options() []Option {
 			field: func(c *Config) Value { return &duration{&c.QueueMaxWait, false} },
 		},
 		{
+			Key: "latency_objective", Default: "0s", Scope: Serve | Models,
+			Help:  "p99 that a request should have, waiting and computing, for models whose package names none; one that cannot have it is refused at once; 0 is none",
+			field: func(c *Config) Value { return &duration{&c.Objective, true} },
+		},
+		{
 			Key: "threads", Default: "0", Scope: Everywhere,
 			Help:  "pictures computed at a time; 0 takes what the CPU quota allows",
 			field: func(c *Config) Value { return &count{&c.Threads, 0, 1024} },
@@ -208,6 +213,11 @@ func Options() []Option {
 			Key: "models.check_timeout", Default: "30s", Scope: Serve | Models,
 			Help:  "how long the check of a new model may take",
 			field: func(c *Config) Value { return &duration{&c.Models.CheckTimeout, false} },
+		},
+		{
+			Key: "models.calibrate", flag: "calibrate", Default: Idle, Scope: Models,
+			Help:  "whether models add measures how the new model is run best: idle: when nobody else uses the machine; off: never",
+			field: func(c *Config) Value { return &choice{&c.Models.Calibrate, []string{Idle, Off}} },
 		},
 		{
 			Key: "models.required", Scope: Serve,

@@ -23,6 +23,9 @@ func Manual(p *model.Package) calibrate.Fixed {
 	return calibrate.Fixed{Threads: s.Threads, Instances: s.Instances, Batch: s.MaxBatchSize, Delay: s.MaxDelay}
 }
 
+// CPU names this machine's processor.
+func CPU() string { return cpuModel() }
+
 // Plan is how the model is run, and why so.
 func (m *Model) Plan() calibrate.Plan {
 	if p := m.plan.Load(); p != nil {
