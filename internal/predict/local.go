@@ -80,7 +80,7 @@ func (l *Local) Classify(ctx context.Context, version string, encoded []byte, ra
 	}
 	key := schedule.Key{Model: m.Version.Digest, Size: uint8(bits.Len64(uint64(plan.Bytes)))}
 	_, queue := l.tracer.Start(ctx, "queue")
-	raw.Queue, err = l.scheduler.Do(ctx, key, func(ctx context.Context, lane int) error {
+	raw.Queue, err = l.scheduler.Do(ctx, schedule.Request{Key: key}, func(ctx context.Context, lane int) error {
 		queue.End(nil)
 		return l.onLane(ctx, &l.lanes[lane], m, encoded, info, plan, func(slot *fleet.Slot, decode, preprocess time.Duration) (err error) {
 			raw.Decode, raw.Preprocess = decode, preprocess

@@ -45,7 +45,7 @@ func (l *Local) inferTensors(ctx context.Context, m *fleet.Model, in []*tensor.T
 		size += len(t.Data)
 	}
 	key := schedule.Key{Model: m.Version.Digest, Size: uint8(bits.Len64(uint64(size))), Tensors: true}
-	took.Queue, err = l.scheduler.Do(ctx, key, func(ctx context.Context, _ int) error {
+	took.Queue, err = l.scheduler.Do(ctx, schedule.Request{Key: key}, func(ctx context.Context, _ int) error {
 		took.Infer, err = l.stage(ctx, "infer", func() error { return m.RunTensors(ctx, in, out) })
 		return err
 	})
@@ -88,7 +88,7 @@ func (l *Local) inferPicture(ctx context.Context, m *fleet.Model, encoded []byte
 		return nil, took, err
 	}
 	key := schedule.Key{Model: m.Version.Digest, Size: uint8(bits.Len64(uint64(plan.Bytes)))}
-	took.Queue, err = l.scheduler.Do(ctx, key, func(ctx context.Context, lane int) error {
+	took.Queue, err = l.scheduler.Do(ctx, schedule.Request{Key: key}, func(ctx context.Context, lane int) error {
 		return l.onLane(ctx, &l.lanes[lane], m, encoded, info, plan, func(slot *fleet.Slot, decode, preprocess time.Duration) error {
 			took.Input = decode + preprocess
 			took.Infer, err = l.stage(ctx, "infer", func() (err error) {
