@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/goshawk-ai/goshawk/internal/calibrate"
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 	"github.com/goshawk-ai/goshawk/internal/model"
 )
@@ -21,15 +22,17 @@ type inspection struct {
 	Manifest    map[string]any `json:"manifest"`
 	Labels      []string       `json:"labels"`
 	Files       []packageFile  `json:"files"`
+
+	Serving *calibrate.Document `json:"serving,omitempty"` // on this machine
 }
 
-func writePackage(c *console, f *format, version fleet.Version, pkg *model.Package) error {
+func writePackage(c *console, f *format, version fleet.Version, pkg *model.Package, serving *calibrate.Document) error {
 	files, err := packageFiles(pkg)
 	if err != nil {
 		return err
 	}
 	if f.value == "json" {
-		doc := inspection{versionDocument: document(version, pkg.Manifest.Kind), Description: pkg.Manifest.Description, License: pkg.Manifest.License, Labels: labelNames(pkg), Files: files}
+		doc := inspection{versionDocument: document(version, pkg.Manifest.Kind), Description: pkg.Manifest.Description, License: pkg.Manifest.License, Labels: labelNames(pkg), Files: files, Serving: serving}
 		if err := yaml.Unmarshal(pkg.Manifest.Marshal(), &doc.Manifest); err != nil {
 			return fmt.Errorf("read the manifest's own form: %w", err)
 		}
@@ -45,6 +48,7 @@ func writePackage(c *console, f *format, version fleet.Version, pkg *model.Packa
 		{"labels", strconv.Itoa(len(pkg.Labels))},
 	}
 	rows = append(rows, manifestRows(pkg.Manifest)...)
+	rows = append(rows, servingRows(serving)...)
 	for _, file := range files {
 		rows = append(rows, []string{"file", fmt.Sprintf("%s (%d bytes)", file.Path, file.Bytes)})
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/goshawk-ai/goshawk/internal/calibrate"
 	"github.com/goshawk-ai/goshawk/internal/config"
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 	"github.com/goshawk-ai/goshawk/internal/model"
@@ -24,12 +25,19 @@ func newModels(c *console, h rooms) *cobra.Command {
 	cmd.Long = `Models looks after the models under --data. It works beside a running server,
 which takes the changes up within two seconds, and without one.`
 	cmd.AddCommand(newModelsAdd(c, h), newModelsList(c, h), newModelsInspect(c, h), newModelsRemove(c, h),
-		newModelsVerify(c, h), newModelsAlias(c, h), newModelsRollback(c, h), newModelsHistory(c, h))
+		newModelsVerify(c, h), newModelsCalibrate(c, h), newModelsAlias(c, h), newModelsRollback(c, h), newModelsHistory(c, h))
 	return cmd
 }
 
 // withModels runs a command's work on the models that its settings mean.
 func withModels(cmd *cobra.Command, c *console, h rooms, work func(ctx context.Context, m *registry.Client, args []string) error) {
+	withSettings(cmd, c, h, func(ctx context.Context, _ *config.Config, m *registry.Client, args []string) error {
+		return work(ctx, m, args)
+	})
+}
+
+// withSettings is withModels for work that asks for the settings too.
+func withSettings(cmd *cobra.Command, c *console, h rooms, work func(ctx context.Context, cfg *config.Config, m *registry.Client, args []string) error) {
 	load := settings(cmd, c, config.Models)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg, err := checked(load, config.Models)
@@ -41,7 +49,7 @@ func withModels(cmd *cobra.Command, c *console, h rooms, work func(ctx context.C
 		if err != nil {
 			return err
 		}
-		return whichModels(work(cmd.Context(), m, args), "")
+		return whichModels(work(cmd.Context(), cfg, m, args), "")
 	}
 }
 
@@ -64,7 +72,8 @@ func newModelsAdd(c *console, h rooms) *cobra.Command {
 .onnx file with --labels and --preset or with --kind tensor, or a Hugging Face
 export directory; each of them also by an https address with --sha256. The model is tried in a process of
 its own, with bounds, before it is taken. Its name then means this version,
-unless --no-alias.`,
+unless --no-alias. If nobody else uses the machine it is then calibrated, for a
+few seconds, unless --calibrate off.`,
 		Example: `  goshawk models add flowers/
   goshawk models add resnet50.onnx --name resnet50 --labels imagenet.txt --preset imagenet
   goshawk models add embedder.onnx --kind tensor
@@ -81,7 +90,7 @@ unless --no-alias.`,
 		"what the model is: model classifies pictures; tensor takes and gives tensors, over /v2 only (default: what its package says, else model)")
 	cmd.Flags().StringVar(&q.SHA256, "sha256", "", "digest that the download must have, 64 hex digits")
 	cmd.Flags().BoolVar(&q.NoAlias, "no-alias", false, "leave the name meaning the version that it means now")
-	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {
+	withSettings(cmd, c, h, func(ctx context.Context, cfg *config.Config, m *registry.Client, args []string) error {
 		q.Source = args[0]
 		m.Fetcher.Progress = c.transfer()
 		added, err := m.AddSource(ctx, q, func(doing string) {
@@ -96,8 +105,12 @@ unless --no-alias.`,
 		if added.Report != nil {
 			warn(c, added.Report.Warnings)
 		}
-		_, err = fmt.Fprintf(c.out, "added %s@%s\n", added.Version.Name, added.Version.Digest)
-		return err
+		ref := added.Version.Name + "@" + added.Version.Digest
+		if _, err = fmt.Fprintf(c.out, "added %s\n", ref); err != nil {
+			return err
+		}
+		calibrateAdded(ctx, c, h, cfg, ref)
+		return nil
 	})
 	return cmd
 }
@@ -137,13 +150,13 @@ func writeVersions(c *console, f *format, list *registry.Registry) error {
 func newModelsInspect(c *console, h rooms) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect MODEL",
-		Short: "Show what a model's package says",
+		Short: "Show what a model's package says, and how it is run here",
 		Example: `  goshawk models inspect imagenet
   goshawk models inspect flowers@sha256:2c26b46b68ff -o json`,
 		Args: arguments(1, 1, "one model (NAME, NAME@ALIAS or NAME@sha256:DIGEST)"),
 	}
 	f := outputFlag(cmd, "table", "json")
-	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {
+	withSettings(cmd, c, h, func(ctx context.Context, cfg *config.Config, m *registry.Client, args []string) error {
 		return look(m, func(list *registry.Registry) error {
 			version, err := list.Resolve(args[0])
 			if err != nil {
@@ -153,7 +166,11 @@ func newModelsInspect(c *console, h rooms) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return writePackage(c, f, version, pkg)
+			var serving *calibrate.Document
+			if h.planned != nil {
+				serving = h.planned(cfg, pkg)
+			}
+			return writePackage(c, f, version, pkg, serving)
 		})
 	})
 	return cmd

@@ -14,6 +14,8 @@ type rooms struct {
 	serve      serveFunc
 	local      localFunc
 	models     modelsFunc
+	calibrate  calibrateFunc
+	planned    plannedFunc
 	checkModel checkModelFunc
 	worker     workerFunc
 	engine     engineFunc

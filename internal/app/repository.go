@@ -56,6 +56,12 @@ func (r *repository) Describe(ctx context.Context, ref string) (oipapi.Descripti
 	if m.Batched() {
 		d.MaxBatch = maxBatch
 	}
+	plan := m.Plan()
+	d.Instances, d.Batch, d.Delay = plan.Instances, plan.Batch, plan.Delay
+	d.Parameters = planParameters(plan)
+	if d.Pictures {
+		d.Parameters["encoded_pictures"] = "true"
+	}
 	return d, nil
 }
 

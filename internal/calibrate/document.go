@@ -27,7 +27,8 @@ type Calibration struct {
 	Measured time.Time `json:"measured"`
 	Took     float64   `json:"took_ms"`
 	Machine
-	Table []Row `json:"table"`
+	Others float64 `json:"others"` // part of the machine that other programs used just before
+	Table  []Row   `json:"table"`
 }
 
 // Row is a Point, the best first.
@@ -50,7 +51,7 @@ func (p Plan) Document() *Document {
 		Source: p.Source, Manual: append([]string{}, p.Manual...), Reason: p.Reason, P99: ms(p.P99), Rate: tenth(p.Rate),
 	}
 	if r := p.Result; r != nil {
-		d.Calibration = &Calibration{Measured: r.At.UTC(), Took: ms(r.Took), Machine: r.Machine, Table: []Row{}}
+		d.Calibration = &Calibration{Measured: r.At.UTC(), Took: ms(r.Took), Machine: r.Machine, Others: float64(int(r.Others*100)) / 100, Table: []Row{}}
 		for _, x := range slices.SortedStableFunc(slices.Values(r.Table), fastest) {
 			d.Calibration.Table = append(d.Calibration.Table, Row{
 				x.Threads, x.Instances, x.Batch, tenth(x.Rate), ms(x.Run), ms(x.Slow), ms(x.P99(0)), float64(int(x.Noise*1e4)) / 1e4, x.Rounds,

@@ -35,6 +35,10 @@ const DefaultBudget = 4 * time.Second
 // MinBudget is the least that gives numbers which mean something.
 const MinBudget = 500 * time.Millisecond
 
+// MostBusy is the part of the machine that others may use for a measurement to
+// mean much.
+const MostBusy = 0.25
+
 // Options of Measure.
 type Options struct {
 	Space  Space

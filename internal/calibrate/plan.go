@@ -22,6 +22,7 @@ type Result struct {
 	Took    time.Duration
 	Space   Space // that was looked through
 	Table   []Point
+	Others  float64 // the part of the machine that others used just before, 0 to 1
 }
 
 // Source says where a plan comes from.

@@ -38,6 +38,11 @@ type search struct {
 	finals  []Setting       // of the last stage
 	trials  int             // rounds of the last stage
 	latest  map[Setting]int // where the samples of the setting's last stage begin
+
+	// relative is what a setting does over what the first one does, by the chain of
+	// comparisons that leads there: rates of different rounds are of different
+	// moments, and a machine has moods.
+	relative map[Setting]float64
 }
 
 type stage int
@@ -54,9 +59,10 @@ const (
 const pairs = 3
 
 func newSearch(space Space) *search {
-	s := &search{space: space.filled(), samples: map[Setting][]Sample{}, latest: map[Setting]int{}}
+	s := &search{space: space.filled(), samples: map[Setting][]Sample{}, latest: map[Setting]int{}, relative: map[Setting]float64{}}
 	s.best = s.space.clip(Default(s.space.Cores))
 	s.rival = s.wider(s.best)
+	s.relative[s.best] = 1
 	return s
 }
 
@@ -90,6 +96,7 @@ func (s *search) add(x Setting, sample Sample) {
 func (s *search) close() {
 	switch s.stage {
 	case finals:
+		s.relate()
 		if s.trials++; s.trials >= maxTrials {
 			s.stage = done
 		}
@@ -99,11 +106,30 @@ func (s *search) close() {
 	}
 }
 
+// relate compares the finalists anew, with the first of them.
+func (s *search) relate() {
+	if len(s.finals) == 0 {
+		return
+	}
+	first := s.finals[0]
+	for _, x := range s.finals[1:] {
+		a, b := s.samples[first][s.latest[first]:], s.samples[x][s.latest[x]:]
+		ratios := make([]float64, min(len(a), len(b)))
+		for i := range ratios {
+			ratios[i] = b[i].Rate / a[i].Rate
+		}
+		if len(ratios) > 0 {
+			s.relative[x] = s.relative[first] * median(ratios)
+		}
+	}
+}
+
 // unfit takes a setting out that the model cannot be run with, or not within its
 // memory: what is larger is not tried either.
 func (s *search) unfit(x Setting) {
 	delete(s.samples, x)
 	same := func(y Setting) bool { return y == x }
+	delete(s.relative, x)
 	s.order, s.finals = slices.DeleteFunc(s.order, same), slices.DeleteFunc(s.finals, same)
 	s.rival = s.best
 	if s.stage == finals && len(s.finals) < 2 {
@@ -125,6 +151,7 @@ const maxTrials = 40
 func (s *search) judge() {
 	a, b := s.point(s.best), s.point(s.rival)
 	ratio, noise := s.compare(s.best, s.rival)
+	s.relative[s.rival] = s.relative[s.best] * ratio
 	objective := s.space.Objective
 	better := ratio-noise > 1
 	// Too late is too late, whatever it does; and of two that are too late the sooner.
@@ -262,8 +289,19 @@ const leastNoise = 0.005
 // that stage counts, as for its neighbors there.
 func (s *search) table() []Point {
 	table := make([]Point, 0, len(s.order))
+	var first []float64 // what each sample says of the first setting's rate
 	for _, x := range s.order {
 		table = append(table, s.point(x))
+		for _, sample := range s.samples[x] {
+			if r := s.relative[x]; r > 0 {
+				first = append(first, sample.Rate/r)
+			}
+		}
+	}
+	for i := range table {
+		if r := s.relative[table[i].Setting]; r > 0 {
+			table[i].Rate = r * median(first)
+		}
 	}
 	return table
 }

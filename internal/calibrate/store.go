@@ -32,6 +32,7 @@ type record struct {
 	Took    time.Duration `json:"took_ns"`
 	Space   recordSpace   `json:"space"`
 	Table   []recordPoint `json:"table"`
+	Others  float64       `json:"others"`
 }
 
 type recordSpace struct {
@@ -93,7 +94,7 @@ func read(path string) *Result {
 	if json.Unmarshal(data, &r) != nil || r.Format != format || len(r.Table) == 0 {
 		return nil
 	}
-	result := &Result{Digest: r.Digest, Machine: r.Machine, At: r.At, Took: r.Took, Space: Space{
+	result := &Result{Digest: r.Digest, Machine: r.Machine, At: r.At, Took: r.Took, Others: r.Others, Space: Space{
 		Cores: r.Machine.Cores, MaxBatch: r.Space.MaxBatch, Objective: r.Space.Objective,
 		Fixed: Fixed{r.Space.Threads, r.Space.Instances, r.Space.Batch, r.Space.Delay},
 	}}
@@ -108,7 +109,7 @@ func read(path string) *Result {
 
 // Save keeps a result in the place of an older one.
 func (s *Store) Save(r *Result) (err error) {
-	doc := record{Format: format, Digest: r.Digest, Machine: r.Machine, At: r.At, Took: r.Took, Space: recordSpace{
+	doc := record{Format: format, Digest: r.Digest, Machine: r.Machine, At: r.At, Took: r.Took, Others: r.Others, Space: recordSpace{
 		r.Space.MaxBatch, r.Space.Objective, r.Space.Fixed.Threads, r.Space.Fixed.Instances, r.Space.Fixed.Batch, r.Space.Fixed.Delay,
 	}}
 	for _, p := range r.Table {

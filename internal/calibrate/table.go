@@ -12,7 +12,7 @@ import (
 // its rows waits for none).
 type Point struct {
 	Setting
-	Rate   float64       // rows a second of all instances together: the median of the repetitions
+	Rate   float64       // rows a second of all instances together
 	Run    time.Duration // a run's median
 	Slow   time.Duration // the slowest run of a repetition, the median of these
 	Noise  float64       // of the rate: the spread of the repetitions' median, relative

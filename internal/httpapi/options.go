@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/goshawk-ai/goshawk/internal/access"
+	"github.com/goshawk-ai/goshawk/internal/calibrate"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/predict"
 	"github.com/goshawk-ai/goshawk/internal/telemetry"
@@ -130,6 +131,8 @@ type ModelInfo struct {
 	Input       *InputInfo `json:"input,omitempty"`
 	Preprocess  any        `json:"preprocess,omitempty"` // as the package's goshawk.yaml writes it, presets filled in
 	Outputs     []Tensor   `json:"outputs"`
+
+	Serving *calibrate.Document `json:"serving,omitempty"` // how it is run, and why so; nil until it was loaded
 
 	LabelList []model.Label `json:"-"` // by index, for GET /v1/models/{name}/labels
 }
