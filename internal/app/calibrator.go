@@ -213,7 +213,11 @@ func Calibrate(ctx context.Context, cfg *config.Config, q registry.Calibration) 
 	c := *cfg
 	// Nothing but the model is wanted, and it must be there.
 	c.Model, c.Required, c.Models.Control, c.Models.Repository = q.Ref, nil, config.Explicit, ""
-	e, err := newEngine(ctx, &c, registry.Open, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	var e *engine
+	err := vacant(cfg) // before the runtime is opened in vain
+	if err == nil {
+		e, err = newEngine(ctx, &c, registry.Open, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	}
 	if _, held := errors.AsType[*registry.LockedError](err); held {
 		return calibrateThere(ctx, cfg, q, err)
 	}
@@ -228,6 +232,19 @@ func Calibrate(ctx context.Context, cfg *config.Config, q registry.Calibration) 
 		return nil, err
 	}
 	return plan.Document(), nil
+}
+
+// vacant fails where somebody holds the data directory.
+func vacant(cfg *config.Config) error {
+	builtIn, err := registry.BuiltIns()
+	if err != nil {
+		return err
+	}
+	r, err := registry.Open(cfg.Data, builtIn, registry.Options{})
+	if err != nil {
+		return err
+	}
+	return r.Close()
 }
 
 func calibrateThere(ctx context.Context, cfg *config.Config, q registry.Calibration, locked error) (*calibrate.Document, error) {
