@@ -54,17 +54,7 @@ func (c *calibrator) plan(p *model.Package) calibrate.Plan {
 
 // loaded is fleet.Options.Loaded: the schedule obeys a model's plan.
 func (c *calibrator) loaded(m *fleet.Model) {
-	c.scheduler.Configure(m.Version.Digest, policy(m.Version.Name, m.Plan()))
-}
-
-// policy is a plan as the schedule takes it. Where nobody has said anything of
-// batches, requests are run as they come.
-func policy(name string, p calibrate.Plan) schedule.Policy {
-	s := schedule.Policy{Name: name, Objective: p.Objective, Instances: p.Instances, MaxBatch: p.Batch, MaxDelay: p.Delay}
-	if p.Source == calibrate.FromDefault && p.Batch == 1 {
-		s.MaxBatch = 0
-	}
-	return s
+	c.scheduler.Configure(m.Version.Digest, policy(m))
 }
 
 // stillness is how long nobody must have asked for anything before a measurement:

@@ -18,7 +18,6 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/predict"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/registry"
-	"github.com/goshawk-ai/goshawk/internal/schedule"
 )
 
 // nobody is an engine that answers when it is told to.
@@ -97,18 +96,6 @@ func TestNothingIsMeasuredUnderTraffic(t *testing.T) {
 	c.close()
 	if _, err := c.run(t.Context(), registry.Calibration{Ref: "cats"}); !errors.Is(err, problem.Overloaded) {
 		t.Errorf("while the server ends: %v", err)
-	}
-}
-
-func TestAPlanBecomesAPolicy(t *testing.T) {
-	t.Parallel()
-	start := policy("cats", calibrate.Make(calibrate.Space{Cores: 2, MaxBatch: 64, Objective: time.Second}, nil))
-	if start != (schedule.Policy{Name: "cats", Instances: 2, Objective: time.Second}) {
-		t.Errorf("without a calibration: %+v; want requests run as they come", start)
-	}
-	byHand := policy("cats", calibrate.Make(calibrate.Space{Cores: 2, MaxBatch: 64, Fixed: calibrate.Fixed{Batch: 8, Delay: time.Millisecond}}, nil))
-	if byHand.MaxBatch != 8 || byHand.MaxDelay != time.Millisecond {
-		t.Errorf("by hand: %+v", byHand)
 	}
 }
 

@@ -74,7 +74,10 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 	// takes it away, for whoever waits. With as many again for everything else
 	// nobody waits, and a lane comes back to a processor that is still its own.
 	runtime.GOMAXPROCS(2 * max(cores, lanes(c)))
-	e.scheduler = schedule.New(schedule.Options{Lanes: lanes(c), MaxWait: c.QueueMaxWait})
+	e.scheduler = schedule.New(schedule.Options{Lanes: lanes(c), MaxWait: c.QueueMaxWait, Run: c.Limits.Run})
+	if err := metrics.Register(schedule.NewCollector(e.scheduler)); err != nil {
+		return e, err
+	}
 	// Two budgets: who holds a body waits for pixels, who holds pixels waits for
 	// nothing. With one, requests could hold all of it and wait for each other.
 	bodies := share(c)
@@ -85,7 +88,8 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 	e.fleet = fleet.New(fleet.Options{
 		Backend: e.backend, Apart: apart(c, e.backend, log), RemoteHosts: c.RemoteHosts, Source: e.sources, Decoder: decoder,
 		Checker: e.checker, Logger: log, Registerer: metrics, Default: c.Model, Explicit: c.Models.Control == config.Explicit,
-		Plan: e.calibrator.plan, Loaded: e.calibrator.loaded,
+		Overruns: c.Limits.Overruns,
+		Plan:     e.calibrator.plan, Loaded: e.calibrator.loaded,
 		Unloaded: func(v fleet.Version) { e.scheduler.Forget(v.Digest) },
 	})
 	wait.fleet, wait.calibrator = e.fleet, e.calibrator

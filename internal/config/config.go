@@ -55,6 +55,8 @@ type Limits struct {
 	DecodedBytes  units.Bytes
 	RequestBytes  units.Bytes
 	Pictures      int
+	Run           time.Duration // of a model, on a lane
+	Overruns      int           // such runs in a row, after which a model is unhealthy
 }
 
 // Memory bounds what all of them together may take.

@@ -125,6 +125,16 @@ func Options() []Option {
 			field: func(c *Config) Value { return &count{&c.Limits.Pictures, 1, 10_000} },
 		},
 		{
+			Key: "limits.run", Default: "30s", Scope: Serve,
+			Help:  "longest time for one run of a model; it is ended then",
+			field: func(c *Config) Value { return &duration{&c.Limits.Run, false} },
+		},
+		{
+			Key: "limits.overruns", Default: "3", Scope: Serve,
+			Help:  "runs in a row that had to be ended, after which a model is marked unhealthy until it is loaded again",
+			field: func(c *Config) Value { return &count{&c.Limits.Overruns, 1, 1_000_000} },
+		},
+		{
 			Key: "memory.pictures", Default: "512MB", Scope: Serve | Predict,
 			Help:  "memory for all pictures in flight, encoded and decoded; more of them wait or are refused",
 			field: func(c *Config) Value { return &size{&c.Memory.Pictures} },

@@ -29,8 +29,12 @@ func (f *Fleet) Calibrate(ctx context.Context, ref string, o calibrate.Options) 
 	if m.Package.Manifest.Remote != nil {
 		return nil, problem.InvalidRequest.New("the model %q is computed by another server, which has to be calibrated there", m.Version.Name)
 	}
+	shares, err := m.Independent(ctx)
+	if err != nil {
+		return nil, err
+	}
 	o.Space.MaxBatch = 1
-	if m.stacks() {
+	if shares {
 		o.Space.MaxBatch = Batches
 	}
 	began := time.Now()

@@ -72,9 +72,12 @@ func (e engines) allowed(address string) bool {
 	return err == nil && (slices.Contains(e.hosts, address) || slices.Contains(e.hosts, host))
 }
 
-// Ill says why requests would fail now: the model is computed elsewhere, and
-// whoever does is gone. Otherwise it is nil.
+// Ill says why requests would fail now: the model is marked unhealthy, or it is
+// computed elsewhere, and whoever does is gone. Otherwise it is nil.
 func (m *Model) Ill() error {
+	if ill := m.Marked(); ill != nil {
+		return ill
+	}
 	if m.monitor == nil {
 		return nil
 	}
@@ -83,6 +86,9 @@ func (m *Model) Ill() error {
 
 // await is Ill that waits a little where that promises an answer.
 func (m *Model) await(ctx context.Context) error {
+	if ill := m.Marked(); ill != nil {
+		return ill
+	}
 	if m.monitor == nil {
 		return nil
 	}

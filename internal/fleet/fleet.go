@@ -41,6 +41,7 @@ type Options struct {
 	Plan     func(p *model.Package) calibrate.Plan
 	Loaded   func(m *Model)  // told before requests can reach the version, and when its plan has changed; may be nil
 	Unloaded func(v Version) // told after a version's memory was given back; may be nil
+	Overruns int             // runs in a row that had to be ended until a model is unhealthy; 0 is 3
 }
 
 // Fleet is the loaded models. Start loads them, Acquire hands them out, Close

@@ -267,6 +267,7 @@ func (f *Fleet) load(ctx context.Context, e *entry) {
 		log.Error("model failed to load", "reason", sentence(err), "cause", fmt.Sprint(err))
 		return
 	}
+	m.overruns, m.condemn = f.o.Overruns, func(why error) { f.condemn(e, why) }
 	f.loaded(m)
 	e.set(Ready, m, nil)
 	f.heed(e, m)

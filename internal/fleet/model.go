@@ -41,8 +41,14 @@ type Model struct {
 	outputs []output        // logits, then embedding
 	monitor infer.Monitored // the session, where it is computed elsewhere
 
-	mu   sync.Mutex
-	free []*Slot // guarded by mu; no run is using them
+	joins    atomic.Bool     // rows of different requests may share a run
+	stamina  stamina         // how its runs end
+	overruns int             // that make it unhealthy; 0 is Overruns
+	condemn  func(why error) // takes it out of service; nil outside of a fleet
+
+	mu      sync.Mutex
+	free    []*Slot  // guarded by mu; no run is using them
+	batches []*Batch // guarded by mu; the same
 }
 
 // output is what one run of the model really gave: not every model declares it.

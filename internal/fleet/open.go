@@ -29,7 +29,9 @@ func (f *Fleet) open(ctx context.Context, v Version, e *entry) (*Model, error) {
 		return nil, err
 	}
 	m.obey(report)
-	m.follow(plan)
+	if err := m.follow(ctx, plan); err != nil {
+		return nil, errors.Join(err, m.close())
+	}
 	if _, err := m.Probe(ctx, f.o.Decoder); err != nil {
 		return nil, errors.Join(err, m.close())
 	}

@@ -34,16 +34,20 @@ func (m *Model) Plan() calibrate.Plan {
 	return calibrate.Plan{}
 }
 
-// follow takes a plan over, but for a batch that the model does not take.
-func (m *Model) follow(p calibrate.Plan) {
-	if !m.stacks() {
-		p = p.Narrow()
+// follow takes a plan over, but for a batch where rows may not share a run.
+func (m *Model) follow(ctx context.Context, p calibrate.Plan) error {
+	if p.Batch > 1 {
+		shares, err := m.Independent(ctx)
+		if err != nil {
+			return err
+		}
+		if !shares {
+			p = p.Narrow()
+		}
 	}
 	m.plan.Store(&p)
+	return nil
 }
-
-// stacks tells whether the rows of several requests may go through one run.
-func (m *Model) stacks() bool { return m.Batched() && m.Rows == 0 }
 
 func (f *Fleet) loaded(m *Model) {
 	if f.o.Loaded != nil {
@@ -67,7 +71,9 @@ func (f *Fleet) Replan(ctx context.Context, ref string) (calibrate.Plan, error) 
 	defer e.put()
 	plan := f.plan(m.Package)
 	if plan.Threads == m.Plan().Threads || m.Package.Manifest.Remote != nil {
-		m.follow(plan)
+		if err := m.follow(ctx, plan); err != nil {
+			return calibrate.Plan{}, err
+		}
 		f.loaded(m)
 		return m.Plan(), nil
 	}
@@ -87,8 +93,10 @@ func (f *Fleet) anew(ctx context.Context, m *Model, plan calibrate.Plan) (*Model
 		return nil, err
 	}
 	anew.obey(m.Report)
-	anew.follow(plan)
-	if _, err := anew.Probe(ctx, f.o.Decoder); err != nil {
+	if err = anew.follow(ctx, plan); err == nil {
+		_, err = anew.Probe(ctx, f.o.Decoder)
+	}
+	if err != nil {
 		return nil, errors.Join(err, anew.close())
 	}
 	return anew, nil
@@ -135,6 +143,7 @@ func (f *Fleet) exchanged() (leaving []*entry) {
 		next := newEntry(e.version, Ready)
 		next.pkg, next.model, next.woken = e.pkg, m, e.woken
 		e.mu.Unlock()
+		m.overruns, m.condemn = f.o.Overruns, func(why error) { f.condemn(next, why) }
 		f.entries[k] = next
 		f.loaded(m)
 		f.heed(next, m)

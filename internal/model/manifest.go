@@ -93,6 +93,11 @@ type Serving struct {
 	Threads          int
 	MaxBatchSize     int
 	MaxDelay         time.Duration
+	Weight           int // of the model's share of the cores
+	MaxQueueSize     int // requests that may wait
+	PriorityLevels   int
+	DefaultPriority  int
+	RunTimeout       time.Duration
 	Isolation        Isolation
 }
 
@@ -113,5 +118,8 @@ const (
 	maxTopK      = 1000
 	maxText      = 4000 // characters of a text field
 	maxInstances = 256
+	maxWeight    = 1000
+	maxPriority  = 64
+	maxQueue     = 1_000_000
 	maxBatch     = 1024
 )

@@ -3,6 +3,7 @@ package schedule
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -362,11 +363,11 @@ func TestRequestsShareARunUpToItsRows(t *testing.T) {
 		if lead == nil {
 			break
 		}
-		text := ""
+		var run []string
 		for it := lead; it != nil; it = it.along {
-			text += fmt.Sprint(it.form, it.rows, " ")
+			run = append(run, fmt.Sprint(it.form, it.rows))
 		}
-		runs = append(runs, text)
+		runs = append(runs, strings.Join(run, "+"))
 		c.end(lead, at(80), false)
 		if lead == list[0] {
 			if got := c.of("m").cost(Key{Model: "m"}); got != 10*time.Millisecond {
@@ -374,7 +375,7 @@ func TestRequestsShareARunUpToItsRows(t *testing.T) {
 			}
 		}
 	}
-	want := "[a3 a4 a1  b1  a2  1  a20 ]"
+	want := "[a3+a4+a1 b1 a2 1 a20]"
 	if got := fmt.Sprint(runs); got != want {
 		t.Errorf("runs %s, want %s: rows are counted, forms are not mixed, who does not fit comes next, and what is larger than a run has one of its own", got, want)
 	}

@@ -117,7 +117,9 @@ func TestWhoHangsUpInABatchCostsTheOthersNothing(t *testing.T) {
 	if err := <-stayed; err != nil || stayer.result != 10 {
 		t.Errorf("who stayed got %d, %v: another's leaving ended its run", stayer.result, err)
 	}
-	<-results
+	if err := <-results; err != nil && !errors.Is(err, gone) {
+		t.Errorf("who left got %v", err)
+	}
 }
 
 func TestARunEndsWhenNobodyWaitsForIt(t *testing.T) {
@@ -223,7 +225,9 @@ func TestWhatNeverReachedALaneIsCounted(t *testing.T) {
 	}
 	leave()
 	for range 2 {
-		<-results
+		if err := <-results; !errors.Is(err, context.Canceled) {
+			t.Errorf("who left the queue got %v", err)
+		}
 	}
 	release()
 	want := `
