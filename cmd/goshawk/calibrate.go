@@ -95,8 +95,8 @@ func settingOf(doc *calibrate.Document) string {
 	}.String()
 }
 
-// servingRows are the rows of `models inspect` about how a model is run here.
-func servingRows(doc *calibrate.Document) [][]string {
+// planRows are the rows of `models inspect` about how a model is run here.
+func planRows(doc *calibrate.Document) [][]string {
 	if doc == nil {
 		return nil
 	}

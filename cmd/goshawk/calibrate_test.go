@@ -96,7 +96,7 @@ func TestInspectSaysHowAModelIsRunHere(t *testing.T) {
 	}
 	var got inspection
 	b.run(t.Context(), "models", "inspect", "toy", "-o", "json")
-	if err := json.Unmarshal(b.out.Bytes(), &got); err != nil || got.Serving == nil || got.Serving.Source != calibrate.FromCalibration {
+	if err := json.Unmarshal(b.out.Bytes(), &got); err != nil || got.Plan == nil || got.Plan.Source != calibrate.FromCalibration {
 		t.Errorf("json %s (%v); want how it is run", &b.out, err)
 	}
 }

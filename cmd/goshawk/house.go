@@ -19,6 +19,7 @@ func house() rooms {
 		models:     app.Models,
 		calibrate:  app.Calibrate,
 		planned:    app.Planned,
+		serving:    app.ServingNow,
 		checkModel: fleet.CheckMain,
 		worker:     func(stdin io.Reader) int { return child.WorkerMain(stdin, os.Exit) }, //nolint:forbidigo // a run that cannot be stopped ends the process it is in
 		engine:     app.Engine,

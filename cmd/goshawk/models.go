@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/goshawk-ai/goshawk/internal/app"
 	"github.com/goshawk-ai/goshawk/internal/calibrate"
 	"github.com/goshawk-ai/goshawk/internal/config"
 	"github.com/goshawk-ai/goshawk/internal/fleet"
@@ -19,6 +20,10 @@ import (
 
 // modelsFunc finds the models under --data, whether a server holds them or not.
 type modelsFunc func(cfg *config.Config) (*registry.Client, error)
+
+// servingFunc says what a running server does with the versions under --data, by
+// digest; nothing where there is none.
+type servingFunc func(cfg *config.Config) map[string]app.Serving
 
 func newModels(c *console, h rooms) *cobra.Command {
 	cmd := group("models", "Add, list, check and remove models")
@@ -34,6 +39,21 @@ func withModels(cmd *cobra.Command, c *console, h rooms, work func(ctx context.C
 	withSettings(cmd, c, h, func(ctx context.Context, _ *config.Config, m *registry.Client, args []string) error {
 		return work(ctx, m, args)
 	})
+}
+
+// withServed is withModels for what also shows what a running server does with them.
+func withServed(cmd *cobra.Command, c *console, h rooms, work func(ctx context.Context, m *registry.Client, now map[string]app.Serving, args []string) error) {
+	withSettings(cmd, c, h, func(ctx context.Context, cfg *config.Config, m *registry.Client, args []string) error {
+		return work(ctx, m, served(h, cfg), args)
+	})
+}
+
+// served is what a running server does with the models, nil where there is none.
+func served(h rooms, cfg *config.Config) map[string]app.Serving {
+	if h.serving == nil {
+		return nil
+	}
+	return h.serving(cfg)
 }
 
 // withSettings is withModels for work that asks for the settings too.
@@ -120,37 +140,49 @@ func newModelsList(c *console, h rooms) *cobra.Command {
 		Use:     "ls",
 		Aliases: []string{"list"},
 		Short:   "List the models",
+		Long: `List shows the versions that there are, and, beside a running server, what it does
+with them and the memory that they take.`,
 		Example: `  goshawk models ls
   goshawk models ls -o json --data /var/lib/goshawk`,
 		Args: noArguments,
 	}
 	f := outputFlag(cmd, "table", "json")
-	withModels(cmd, c, h, func(_ context.Context, m *registry.Client, _ []string) error {
-		return look(m, func(list *registry.Registry) error { return writeVersions(c, f, list) })
+	withServed(cmd, c, h, func(_ context.Context, m *registry.Client, now map[string]app.Serving, _ []string) error {
+		return look(m, func(list *registry.Registry) error { return writeVersions(c, f, list, now) })
 	})
 	return cmd
 }
 
-func writeVersions(c *console, f *format, list *registry.Registry) error {
+func writeVersions(c *console, f *format, list *registry.Registry, now map[string]app.Serving) error {
 	versions := list.Versions()
 	if f.value == "json" {
 		documents := make([]versionDocument, 0, len(versions))
 		for _, v := range versions {
-			documents = append(documents, document(v, list.Kind(v.Digest)))
+			documents = append(documents, document(v, list.Kind(v.Digest), now))
 		}
 		return writeJSON(c.out, documents)
 	}
 	rows := make([][]string, 0, len(versions))
 	for _, v := range versions {
-		rows = append(rows, []string{v.Name, short(v.Digest), string(list.Kind(v.Digest)), strings.Join(v.Aliases, ","), added(v)})
+		row := []string{v.Name, short(v.Digest), string(list.Kind(v.Digest)), strings.Join(v.Aliases, ","), added(v)}
+		if now != nil {
+			row = append(row, now[v.Digest].State, memory(now[v.Digest].MemoryBytes))
+		}
+		rows = append(rows, row)
 	}
-	return writeTable(c, f, []string{"NAME", "VERSION", "KIND", "ALIASES", "ADDED"}, rows)
+	heads := []string{"NAME", "VERSION", "KIND", "ALIASES", "ADDED"}
+	if now != nil {
+		heads = append(heads, "STATE", "MEMORY")
+	}
+	return writeTable(c, f, heads, rows)
 }
 
 func newModelsInspect(c *console, h rooms) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect MODEL",
 		Short: "Show what a model's package says, and how it is run here",
+		Long: `Inspect shows what a package says, and, beside a running server, the state of the
+version there, the memory that it takes and what its cold start took, part by part.`,
 		Example: `  goshawk models inspect imagenet
   goshawk models inspect flowers@sha256:2c26b46b68ff -o json`,
 		Args: arguments(1, 1, "one model (NAME, NAME@ALIAS or NAME@sha256:DIGEST)"),
@@ -166,11 +198,11 @@ func newModelsInspect(c *console, h rooms) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var serving *calibrate.Document
+			var plan *calibrate.Document
 			if h.planned != nil {
-				serving = h.planned(cfg, pkg)
+				plan = h.planned(cfg, pkg)
 			}
-			return writePackage(c, f, version, pkg, serving)
+			return writePackage(c, f, version, pkg, served(h, cfg), plan)
 		})
 	})
 	return cmd
@@ -360,10 +392,15 @@ type versionDocument struct {
 	BuiltIn  bool       `json:"built_in"`
 	Required bool       `json:"required"`
 	Added    *time.Time `json:"added,omitempty"`
+
+	Serving *app.Serving `json:"serving,omitempty"` // what a running server does with it
 }
 
-func document(v fleet.Version, kind model.Kind) versionDocument {
-	d := versionDocument{v.Name, v.Digest, kind, append([]string{}, v.Aliases...), v.BuiltIn, v.Required, nil}
+func document(v fleet.Version, kind model.Kind, now map[string]app.Serving) versionDocument {
+	d := versionDocument{Name: v.Name, Version: v.Digest, Kind: kind, Aliases: append([]string{}, v.Aliases...), BuiltIn: v.BuiltIn, Required: v.Required}
+	if s, served := now[v.Digest]; served {
+		d.Serving = &s
+	}
 	if !v.Added.IsZero() {
 		at := v.Added.UTC()
 		d.Added = &at

@@ -16,6 +16,7 @@ type rooms struct {
 	models     modelsFunc
 	calibrate  calibrateFunc
 	planned    plannedFunc
+	serving    servingFunc
 	checkModel checkModelFunc
 	worker     workerFunc
 	engine     engineFunc

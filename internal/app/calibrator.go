@@ -126,7 +126,7 @@ func (c *calibrator) run(ctx context.Context, q registry.Calibration) (*calibrat
 }
 
 func (c *calibrator) measure(ctx context.Context, ref string, budget time.Duration) (*calibrate.Result, error) {
-	m, release, err := c.fleet.AcquireContext(ctx, ref)
+	m, release, err := c.fleet.Look(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ func (c *calibrator) still(ctx context.Context, idle bool) (others float64, err 
 // settled waits until nothing is being loaded beside the model: loading takes
 // cores too.
 func (c *calibrator) settled(ctx context.Context, ref string) error {
-	_, release, err := c.fleet.AcquireContext(ctx, ref)
+	_, release, err := c.fleet.Look(ctx, ref)
 	if err != nil {
 		return err
 	}

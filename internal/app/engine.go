@@ -84,10 +84,15 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 	e.bodies = schedule.NewBudget(bodies)
 	e.pixels = schedule.NewBudget(int64(c.Memory.Pictures) - bodies)
 	e.checker = checker(c)
+	var required []string
+	if e.registry.Held() { // a command beside whoever serves is ready with its one model
+		required = c.Required
+	}
 	e.calibrator = newCalibrator(c, e.backend, e.scheduler, log)
 	e.fleet = fleet.New(fleet.Options{
-		Backend: e.backend, Apart: apart(c, e.backend, log), RemoteHosts: c.RemoteHosts, Source: e.sources, Decoder: decoder,
-		Checker: e.checker, Logger: log, Registerer: metrics, Default: c.Model, Explicit: c.Models.Control == config.Explicit,
+		Required: required,
+		Backend:  e.backend, Apart: apart(c, e.backend, log), RemoteHosts: c.RemoteHosts, Source: e.sources, Decoder: decoder,
+		Checker: e.checker, Logger: log, Registerer: metrics, Default: c.Model, Explicit: c.Models.Control == config.Explicit, Budget: budget(c),
 		Overruns: c.Limits.Overruns,
 		Plan:     e.calibrator.plan, Loaded: e.calibrator.loaded,
 		Unloaded: func(v fleet.Version) { e.scheduler.Forget(v.Digest) },
@@ -138,8 +143,20 @@ func (e *engine) close() error {
 
 func openRuntime(c *config.Config) (*ort.Backend, error) {
 	return ort.Open(ort.LibraryOptions{
-		Path: c.ONNXRuntimeLibrary, CacheDir: filepath.Join(c.Data, "cache"), MemoryCap: int64(c.Memory.Runtime),
+		Path: c.ONNXRuntimeLibrary, CacheDir: filepath.Join(c.Data, "cache"), MemoryCap: int64(c.Memory.Runtime) + budget(c),
 	})
+}
+
+// budget is what loaded models may take. A quarter leaves room for runs,
+// pictures and the program in any machine of 2 GB and more.
+func budget(c *config.Config) int64 {
+	if c.Memory.Budget > 0 {
+		return int64(c.Memory.Budget)
+	}
+	if n := fleet.MachineMemory(); n > 0 {
+		return n / 4
+	}
+	return int64(c.Memory.Runtime) // a system that does not tell
 }
 
 func checker(c *config.Config) *fleet.Checker {
@@ -207,7 +224,7 @@ func (s *served) taken(ctx context.Context, v fleet.Version) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, takenWait)
 	defer cancel()
-	if _, release, err := s.fleet.AcquireContext(ctx, v.Name+"@"+v.Digest); err == nil {
+	if _, release, err := s.fleet.Look(ctx, v.Name+"@"+v.Digest); err == nil {
 		release()
 	}
 }

@@ -45,6 +45,9 @@ type Config struct {
 	warnings []string
 }
 
+// Auto leaves a size to the program.
+const Auto = "auto"
+
 // Off is the address of a door that stays shut.
 const Off = "off"
 
@@ -62,7 +65,8 @@ type Limits struct {
 // Memory bounds what all of them together may take.
 type Memory struct {
 	Pictures units.Bytes // encoded and decoded pictures that are in flight
-	Runtime  units.Bytes // the arena of ONNX Runtime
+	Budget   units.Bytes // loaded models; 0 is Auto
+	Runtime  units.Bytes // what models need beside that for their runs
 }
 
 // TLS names the PEM files of the HTTP and gRPC doors.

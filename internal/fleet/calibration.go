@@ -21,7 +21,7 @@ const Batches = 64
 // beside the one that serves, and gives the table. Space.MaxBatch is set here: it
 // is the model's. Nobody else should use the cores meanwhile.
 func (f *Fleet) Calibrate(ctx context.Context, ref string, o calibrate.Options) (*calibrate.Result, error) {
-	m, release, err := f.AcquireContext(ctx, ref)
+	m, release, err := f.Look(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -58,13 +58,13 @@ type measured struct {
 
 // Load implements calibrate.Target.
 func (t *measured) Load(ctx context.Context, threads int) (calibrate.Runner, error) {
-	by := t.by
-	by.threads = threads
-	s, _, err := by.load(ctx, t.m.Package, func(string) {})
-	if err != nil {
+	o := opening{engines: t.by}
+	o.threads = threads
+	m := &Model{Version: t.m.Version, Package: t.m.Package}
+	if err := o.load(ctx, m); err != nil {
 		return nil, err
 	}
-	return &runner{m: t.m, session: s}, nil
+	return &runner{m: t.m, session: m.Session}, nil
 }
 
 // runner is one session of it. Each instance has outputs of its own, and all read

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/goshawk-ai/goshawk/internal/calibrate"
+	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 )
@@ -64,11 +65,11 @@ func (f *Fleet) Replan(ctx context.Context, ref string) (calibrate.Plan, error) 
 	if err != nil {
 		return calibrate.Plan{}, err
 	}
-	m, ok := e.acquire()
+	m, leave, ok := e.acquire(false)
 	if !ok {
 		return calibrate.Plan{}, problem.ModelUnhealthy.New("the model %q is not loaded", e.name())
 	}
-	defer e.put()
+	defer leave()
 	plan := f.plan(m.Package)
 	if plan.Threads == m.Plan().Threads || m.Package.Manifest.Remote != nil {
 		if err := m.follow(ctx, plan); err != nil {
@@ -88,7 +89,9 @@ func (f *Fleet) Replan(ctx context.Context, ref string) (calibrate.Plan, error) 
 func (f *Fleet) anew(ctx context.Context, m *Model, plan calibrate.Plan) (*Model, error) {
 	by := f.engines()
 	by.threads = plan.Threads
-	anew, err := load(ctx, by, m.Package, m.Version, func(string) {})
+	f.scale.Lock() // as open does
+	defer f.scale.Unlock()
+	anew, err := load(infer.Aside(ctx), opening{engines: by, scale: f.scale}, m.Package, m.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +102,7 @@ func (f *Fleet) anew(ctx context.Context, m *Model, plan calibrate.Plan) (*Model
 	if err != nil {
 		return nil, errors.Join(err, anew.close())
 	}
+	anew.weigh(f.scale)
 	return anew, nil
 }
 
@@ -140,11 +144,13 @@ func (f *Fleet) exchanged() (leaving []*entry) {
 			continue
 		}
 		e.mu.Lock()
-		next := newEntry(e.version, Ready)
+		next := newEntry(e.version, Ready, f.hooks)
 		next.pkg, next.model, next.woken = e.pkg, m, e.woken
+		next.watch, next.begun, next.over, next.since = e.watch, e.begun, e.over, e.since
 		e.mu.Unlock()
 		m.overruns, m.condemn = f.o.Overruns, func(why error) { f.condemn(next, why) }
 		f.entries[k] = next
+		f.resident[next] = f.resident[e]
 		f.loaded(m)
 		f.heed(next, m)
 		leaving = append(leaving, e)

@@ -30,6 +30,8 @@ type Status struct {
 	Report     *Report        // of the check; nil for a built-in package
 	Apart      string         // as Model.Apart
 	Plan       calibrate.Plan // how it is run, and why so; zero until the model was loaded
+	Bytes      int64          // that the model takes; 0 where it is not loaded, or on another server
+	Cold       *ColdStart     // what it took until it answered; nil where it is not loaded
 }
 
 // Models lists all versions, by name and then by age.
@@ -76,6 +78,10 @@ func (e *entry) status() Status {
 	if e.why != nil {
 		s.Reason = sentence(e.why)
 	}
+	if e.watch != nil && e.state == Ready {
+		cold := e.watch.ColdStart
+		s.Cold = &cold
+	}
 	m := e.model
 	if m == nil {
 		return s
@@ -84,6 +90,7 @@ func (e *entry) status() Status {
 	if ill := m.Ill(); ill != nil {
 		s.State, s.Reason = Failed, sentence(ill)
 	}
+	s.Bytes = m.Bytes()
 	s.LoadMS, s.FirstMS = ms(m.LoadTime), ms(m.FirstTime)
 	if m.Pictures() {
 		s.Input, s.Output, s.Recipe = &m.Binding.Input, &m.Binding.Logits, &m.Binding.Recipe
