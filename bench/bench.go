@@ -55,7 +55,7 @@ func newBench(ctx context.Context, o options) (*bench, error) {
 		if err := running.WritePackage(o.shared, model, b.packageDir(model)); err != nil {
 			return nil, err
 		}
-		if out, err := exec.CommandContext(ctx, o.server, "models", "add", b.packageDir(model), "--data", filepath.Join(data, "data")).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(ctx, o.server, "models", "add", b.packageDir(model), "--calibrate", "off", "--data", filepath.Join(data, "data")).CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("add %s: %s", model, out)
 		}
 	}
@@ -170,6 +170,19 @@ func (b *bench) all(ctx context.Context) (*report, error) {
 	}
 	if wanted("isolation") {
 		if r.isolation, err = b.isolations(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if wanted("calibration") {
+		if r.calibration, err = b.calibrations(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if wanted("step") {
+		if r.step, err = b.step(ctx, "squeezenet", b.objective); err != nil {
+			return nil, err
+		}
+		if err := r.step.write(b.plots); err != nil {
 			return nil, err
 		}
 	}

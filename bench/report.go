@@ -22,8 +22,10 @@ type report struct {
 	large    []largeRound
 	start    *startup
 
-	isolation []isolated
-	peak      int64 // bytes, the server's high-water mark over all of it
+	isolation   []isolated
+	calibration []calibrated
+	step        *steps
+	peak        int64 // bytes, the server's high-water mark over all of it
 }
 
 const floorBar = 1.05
@@ -35,6 +37,8 @@ func (r *report) write(path string) error {
 	r.overloads(&b)
 	r.larges(&b)
 	r.isolations(&b)
+	r.calibrations(&b)
+	r.steps(&b)
 	r.startup(&b)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

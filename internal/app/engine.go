@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/infer/ort"
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/predict"
+	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/registry"
 	"github.com/goshawk-ai/goshawk/internal/registry/folder"
 	"github.com/goshawk-ai/goshawk/internal/schedule"
@@ -35,6 +37,7 @@ type engine struct {
 	predictor *predict.Predictor
 
 	repository *repository
+	calibrator *calibrator
 }
 
 // open says how the data directory is taken: with its lock, or beside its holder.
@@ -61,7 +64,7 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 		return e, err
 	}
 	wait := &served{}
-	if e.registry, err = how(c.Data, builtIn, registry.Options{Logger: log, Taken: wait.taken}); err != nil {
+	if e.registry, err = how(c.Data, builtIn, registry.Options{Logger: log, Taken: wait.taken, Calibrate: wait.calibrate}); err != nil {
 		return e, err
 	}
 	if e.sources, err = newSources(ctx, c, e.registry, folder.Options{Logger: log}); err != nil {
@@ -81,21 +84,31 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 	e.bodies = schedule.NewBudget(bodies)
 	e.pixels = schedule.NewBudget(int64(c.Memory.Pictures) - bodies)
 	e.checker = checker(c)
+	var required []string
+	if e.registry.Held() { // a command beside whoever serves is ready with its one model
+		required = c.Required
+	}
+	e.calibrator = newCalibrator(c, e.backend, e.scheduler, log)
 	e.fleet = fleet.New(fleet.Options{
-		Backend: e.backend, Apart: apart(c, e.backend, log), RemoteHosts: c.RemoteHosts, Source: e.sources, Decoder: decoder,
-		Checker: e.checker, Logger: log, Registerer: metrics, Default: c.Model, Explicit: c.Models.Control == config.Explicit,
+		Required: required,
+		Backend:  e.backend, Apart: apart(c, e.backend, log), RemoteHosts: c.RemoteHosts, Source: e.sources, Decoder: decoder,
+		Checker: e.checker, Logger: log, Registerer: metrics, Default: c.Model, Explicit: c.Models.Control == config.Explicit, Budget: budget(c),
 		Overruns: c.Limits.Overruns,
-		Loaded:   func(m *fleet.Model) { e.scheduler.Configure(m.Version.Digest, policy(m)) },
+		Plan:     e.calibrator.plan, Loaded: e.calibrator.loaded,
 		Unloaded: func(v fleet.Version) { e.scheduler.Forget(v.Digest) },
 	})
-	wait.fleet = e.fleet
+	wait.fleet, wait.calibrator = e.fleet, e.calibrator
 	local := predict.NewLocal(predict.LocalOptions{
 		Catalog: e.fleet, Scheduler: e.scheduler, Budget: e.pixels, Decoder: decoder, Limits: pictureLimits(c),
 	})
+	e.calibrator.fleet, e.calibrator.activity = e.fleet, &activity{Engine: local}
 	e.predictor = predict.New(predict.Options{
-		Engine: local, Catalog: e.fleet, Default: c.Model, Width: 2 * e.scheduler.Lanes(),
+		Engine: e.calibrator.activity, Catalog: e.fleet, Default: c.Model, Width: 2 * e.scheduler.Lanes(),
 		Timeout: c.RequestTimeout, Metrics: predict.NewMetrics(metrics),
 	})
+	if err := metrics.Register(plans{e.fleet}); err != nil {
+		return e, err
+	}
 	if err := e.fleet.Start(ctx); err != nil {
 		return e, err
 	}
@@ -107,6 +120,9 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 // close gives everything back, highest first. Nobody may be using it any more.
 func (e *engine) close() error {
 	var errs []error
+	if e.calibrator != nil {
+		e.calibrator.close()
+	}
 	if e.fleet != nil {
 		e.fleet.Close()
 	}
@@ -127,8 +143,20 @@ func (e *engine) close() error {
 
 func openRuntime(c *config.Config) (*ort.Backend, error) {
 	return ort.Open(ort.LibraryOptions{
-		Path: c.ONNXRuntimeLibrary, CacheDir: filepath.Join(c.Data, "cache"), MemoryCap: int64(c.Memory.Runtime),
+		Path: c.ONNXRuntimeLibrary, CacheDir: filepath.Join(c.Data, "cache"), MemoryCap: int64(c.Memory.Runtime) + budget(c),
 	})
+}
+
+// budget is what loaded models may take. A quarter leaves room for runs,
+// pictures and the program in any machine of 2 GB and more.
+func budget(c *config.Config) int64 {
+	if c.Memory.Budget > 0 {
+		return int64(c.Memory.Budget)
+	}
+	if n := fleet.MachineMemory(); n > 0 {
+		return n / 4
+	}
+	return int64(c.Memory.Runtime) // a system that does not tell
 }
 
 func checker(c *config.Config) *fleet.Checker {
@@ -178,7 +206,17 @@ func share(c *config.Config) int64 {
 
 // served lets whoever added a model beside the running server wait until it
 // answers, so that the next command finds it.
-type served struct{ fleet *fleet.Fleet }
+type served struct {
+	fleet      *fleet.Fleet
+	calibrator *calibrator
+}
+
+func (s *served) calibrate(ctx context.Context, q registry.Calibration) (json.RawMessage, error) {
+	if s.calibrator == nil {
+		return nil, problem.Overloaded.New("the server is starting; try again in a moment")
+	}
+	return s.calibrator.asked(ctx, q)
+}
 
 func (s *served) taken(ctx context.Context, v fleet.Version) {
 	if s.fleet == nil || len(v.Aliases) == 0 {
@@ -186,7 +224,7 @@ func (s *served) taken(ctx context.Context, v fleet.Version) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, takenWait)
 	defer cancel()
-	if _, release, err := s.fleet.AcquireContext(ctx, v.Name+"@"+v.Digest); err == nil {
+	if _, release, err := s.fleet.Look(ctx, v.Name+"@"+v.Digest); err == nil {
 		release()
 	}
 }

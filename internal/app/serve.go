@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -65,6 +66,11 @@ func Serve(ctx context.Context, c *config.Config, version string, stdout io.Writ
 	}
 	defer func() { err = errors.Join(err, s.engine.close()) }()
 	s.engine.registry.Start(context.WithoutCancel(ctx))
+	telling, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var told sync.WaitGroup
+	told.Go(func() { announce(telling, notice(c), s.engine.fleet) })
+	defer told.Wait()
+	defer stop()
 	s.open(listeners)
 	s.print(stdout)
 	defer func() { err = errors.Join(err, s.drain()) }()

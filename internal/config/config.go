@@ -24,7 +24,8 @@ type Config struct {
 	Memory Memory
 
 	QueueMaxWait   time.Duration
-	Threads        int // 0: what the cgroup's CPU quota allows
+	Objective      time.Duration // latency_objective: p99 of a request; 0 is none
+	Threads        int           // 0: what the cgroup's CPU quota allows
 	RequestTimeout time.Duration
 	DrainTimeout   time.Duration
 	DrainDelay     time.Duration
@@ -44,6 +45,9 @@ type Config struct {
 	warnings []string
 }
 
+// Auto leaves a size to the program.
+const Auto = "auto"
+
 // Off is the address of a door that stays shut.
 const Off = "off"
 
@@ -61,7 +65,8 @@ type Limits struct {
 // Memory bounds what all of them together may take.
 type Memory struct {
 	Pictures units.Bytes // encoded and decoded pictures that are in flight
-	Runtime  units.Bytes // the arena of ONNX Runtime
+	Budget   units.Bytes // loaded models; 0 is Auto
+	Runtime  units.Bytes // what models need beside that for their runs
 }
 
 // TLS names the PEM files of the HTTP and gRPC doors.
@@ -87,6 +92,7 @@ type ModelSettings struct {
 	Control      string // Poll or Explicit
 	Poll         time.Duration
 	CheckTimeout time.Duration
+	Calibrate    string // Idle or Off: what models add does
 }
 
 // The values of Models.Control.
@@ -94,6 +100,10 @@ const (
 	Poll     = "poll"     // changes of the repository are taken up by themselves
 	Explicit = "explicit" // what is loaded is what was asked for
 )
+
+// Idle is the value of Models.Calibrate that measures a new model when nobody
+// else uses the machine; Off leaves it out.
+const Idle = "idle"
 
 // Client is what the commands that talk to a running server use.
 type Client struct {

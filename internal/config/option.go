@@ -102,7 +102,7 @@ func Options() []Option {
 		{
 			Key: "limits.picture_bytes", Default: units.Bytes(lim.Bytes).String(), Scope: Serve | Predict,
 			Help:  "largest encoded picture",
-			field: func(c *Config) Value { return &size{&c.Limits.PictureBytes} },
+			field: func(c *Config) Value { return &size{p: &c.Limits.PictureBytes} },
 		},
 		{
 			Key: "limits.picture_pixels", Default: units.Pixels(lim.Pixels).String(), Scope: Serve | Predict,
@@ -112,12 +112,12 @@ func Options() []Option {
 		{
 			Key: "limits.decoded_bytes", Default: units.Bytes(lim.Decoded).String(), Scope: Serve | Predict,
 			Help:  "memory that decoding one picture may take",
-			field: func(c *Config) Value { return &size{&c.Limits.DecodedBytes} },
+			field: func(c *Config) Value { return &size{p: &c.Limits.DecodedBytes} },
 		},
 		{
 			Key: "limits.request_bytes", Default: "100MB", Scope: Serve,
 			Help:  "largest request body",
-			field: func(c *Config) Value { return &size{&c.Limits.RequestBytes} },
+			field: func(c *Config) Value { return &size{p: &c.Limits.RequestBytes} },
 		},
 		{
 			Key: "limits.pictures", Default: "64", Scope: Serve,
@@ -137,17 +137,27 @@ func Options() []Option {
 		{
 			Key: "memory.pictures", Default: "512MB", Scope: Serve | Predict,
 			Help:  "memory for all pictures in flight, encoded and decoded; more of them wait or are refused",
-			field: func(c *Config) Value { return &size{&c.Memory.Pictures} },
+			field: func(c *Config) Value { return &size{p: &c.Memory.Pictures} },
+		},
+		{
+			Key: "memory.budget", Default: Auto, Scope: Serve,
+			Help:  "memory that all loaded models may take; above it those sleep that were not used for the longest time, until a request wakes them; auto: a quarter of the cgroup's or the machine's",
+			field: func(c *Config) Value { return &size{p: &c.Memory.Budget, auto: true} },
 		},
 		{
 			Key: "memory.runtime", Default: "1GB", Scope: Everywhere,
-			Help:  "memory that ONNX Runtime may take for models and their runs",
-			field: func(c *Config) Value { return &size{&c.Memory.Runtime} },
+			Help:  "memory that ONNX Runtime may take for the runs of models, beside what these take themselves; also that of the check of a model, and of a process of its own",
+			field: func(c *Config) Value { return &size{p: &c.Memory.Runtime} },
 		},
 		{
 			Key: "queue.max_wait", Default: "2s", Scope: Serve,
 			Help:  "longest predicted wait for a free core; a request that would wait longer is refused at once",
 			field: func(c *Config) Value { return &duration{&c.QueueMaxWait, false} },
+		},
+		{
+			Key: "latency_objective", Default: "0s", Scope: Serve | Models,
+			Help:  "p99 that a request should have, waiting and computing, for models whose package names none; one that cannot have it is refused at once; 0 is none",
+			field: func(c *Config) Value { return &duration{&c.Objective, true} },
 		},
 		{
 			Key: "threads", Default: "0", Scope: Everywhere,
@@ -218,6 +228,11 @@ func Options() []Option {
 			Key: "models.check_timeout", Default: "30s", Scope: Serve | Models,
 			Help:  "how long the check of a new model may take",
 			field: func(c *Config) Value { return &duration{&c.Models.CheckTimeout, false} },
+		},
+		{
+			Key: "models.calibrate", flag: "calibrate", Default: Idle, Scope: Models,
+			Help:  "whether models add measures how the new model is run best: idle: when nobody else uses the machine; off: never",
+			field: func(c *Config) Value { return &choice{&c.Models.Calibrate, []string{Idle, Off}} },
 		},
 		{
 			Key: "models.required", Scope: Serve,

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/goshawk-ai/goshawk/internal/calibrate"
 	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/problem"
@@ -35,6 +36,12 @@ type Model struct {
 	// Apart says why the model runs in a process of its own; "" where it runs in
 	// this one, or on another server.
 	Apart string
+
+	plan    atomic.Pointer[calibrate.Plan]
+	session int64        // bytes that making the session took, or that its process takes
+	runs    int64        // bytes that the first runs added
+	slots   atomic.Int64 // bytes of the slots that were made
+	filled  int64        // what was allocated when the session was there
 
 	outputs []output        // logits, then embedding
 	monitor infer.Monitored // the session, where it is computed elsewhere
@@ -85,21 +92,47 @@ func inspect(p *model.Package) (data []byte, apart string, err error) {
 	return data, apart, nil
 }
 
+// opening is how a package is loaded.
+type opening struct {
+	engines
+	scale *scale     // nil weighs nothing
+	watch *stopwatch // nil times nothing
+	say   func(string)
+}
+
+func (o *opening) doing(what string) {
+	if o.say != nil {
+		o.say(what)
+	}
+}
+
 // load makes a model of a package: session, binding, and one run that shows the
-// outputs' real shapes. say is told what is being done, in words that fit "… did
-// not end".
-func load(ctx context.Context, by engines, p *model.Package, v Version, say func(string)) (*Model, error) {
+// outputs' real shapes. o.say is told what is being done, in words that fit "…
+// did not end".
+func load(ctx context.Context, o opening, p *model.Package, v Version) (*Model, error) {
 	began := time.Now()
-	session, apart, err := by.load(ctx, p, say)
-	if err != nil {
+	m := &Model{Version: v, Package: p}
+	if err := o.load(ctx, m); err != nil {
 		return nil, err
 	}
-	m := &Model{Version: v, Package: p, Session: session, Apart: apart, LoadTime: time.Since(began)}
-	m.monitor, _ = session.(infer.Monitored)
-	if err := m.prepare(ctx, say); err != nil {
-		return nil, errors.Join(err, session.Close())
+	m.LoadTime = time.Since(began)
+	m.monitor, _ = m.Session.(infer.Monitored)
+	if err := m.prepare(ctx, o.doing); err != nil {
+		return nil, errors.Join(err, m.Session.Close())
 	}
+	m.weigh(o.scale)
 	return m, nil
+}
+
+// weigh counts what the runs so far have added, or what the model's own process
+// takes.
+func (m *Model) weigh(s *scale) {
+	switch other, elsewhere := m.Session.(infer.Weighed); {
+	case elsewhere:
+		m.session = other.Weight()
+	case m.filled > 0:
+		m.runs = s.took(m.filled, 0)
+	}
 }
 
 func (m *Model) prepare(ctx context.Context, say func(string)) error {

@@ -52,6 +52,11 @@ type Description struct {
 	Scores   string        // the output whose last axis is Labels
 	Labels   []model.Label // none for a model of tensors
 	MaxBatch int           // rows of one run; 0 when the first axis is no batch
+
+	Instances  int               // runs at a time
+	Batch      int               // rows that requests are put together to
+	Delay      time.Duration     // for which a run waits for them
+	Parameters map[string]string // what Triton's configuration has no word for
 }
 
 // State is a line of the repository's index.

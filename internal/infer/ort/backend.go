@@ -36,7 +36,7 @@ type Backend struct {
 	janitor *janitor // used under mu
 }
 
-var _ infer.Backend = (*Backend)(nil)
+var _ infer.Scale = (*Backend)(nil)
 
 // Open finds the library, loads it and makes its environment, with telemetry
 // off and memory capped.
@@ -185,7 +185,7 @@ func (b *Backend) fits(native unsafe.Pointer) error {
 	}
 	if err == nil && total > b.limit {
 		err = &infer.Error{Code: infer.OutOfMemory, Message: fmt.Sprintf(
-			"with this model all models hold %d bytes, and %d are allowed (memory.runtime)", total, b.limit)}
+			"with this model all models hold %d bytes, and %d are allowed (memory.budget and memory.runtime)", total, b.limit)}
 	}
 	return err
 }

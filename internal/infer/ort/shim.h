@@ -82,5 +82,6 @@ void gh_terminate(gh_runtime *, gh_call *);
 void gh_unterminate(gh_runtime *, gh_call *);
 ort_status *gh_shrink(gh_runtime *, gh_call *);
 void gh_trim(void);
+int64_t gh_used(void);
 
 #endif

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goshawk-ai/goshawk/test/running"
+)
+
+// calibrated is a model: what its calibration chose, against the best of a grid.
+type calibrated struct {
+	Model  string
+	Chosen setting
+	Took   time.Duration // the calibration
+	Tried  int           // settings that it measured
+	Grid   int           // settings of the grid
+	Rivals []rival
+}
+
+// rival is one of the grid's best, by turns with what was chosen.
+type rival struct {
+	Setting setting
+	Alone   float64 // rows a second, in the grid
+	Chosen  []float64
+	Rival   []float64
+}
+
+func (r rival) ratio() interval {
+	values := make([]float64, len(r.Chosen))
+	for i := range values {
+		values[i] = r.Chosen[i] / r.Rival[i]
+	}
+	return bootstrap(values)
+}
+
+const calibrationBar = 0.95
+
+// calibrations measures the models that the bar speaks of, or those of -models.
+func (b *bench) calibrations(ctx context.Context) (all []calibrated, err error) {
+	data, err := os.MkdirTemp("", "goshawk-calibration-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(data) }()
+	for _, model := range strings.Split(b.options.models, ",") {
+		c, err := b.calibration(ctx, data, model)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", model, err)
+		}
+		all = append(all, *c)
+	}
+	return all, nil
+}
+
+// calibrationDir is where a model's package lies, for the bare engine.
+func (b *bench) calibrationDir(ctx context.Context, data, model string) (string, error) {
+	if builtin := filepath.Join("internal", "registry", "builtin", model); exists(builtin) {
+		return builtin, nil
+	}
+	dir := filepath.Join(data, "packages", model)
+	if err := running.WritePackage(b.shared, model, dir); err != nil {
+		return "", err
+	}
+	out, err := exec.CommandContext(ctx, b.options.server, "models", "add", dir, "--data", data, "--calibrate", "off").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("add: %s", out)
+	}
+	return dir, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func (b *bench) calibration(ctx context.Context, data, model string) (*calibrated, error) {
+	dir, err := b.calibrationDir(ctx, data, model)
+	if err != nil {
+		return nil, err
+	}
+	c := &calibrated{Model: model}
+	batches, err := c.calibrate(ctx, b.options.server, data)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := start(ctx, b.self, "-library", b.library, "engine", dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = engine.stop() }()
+	if _, err := engine.expect("ready"); err != nil {
+		return nil, err
+	}
+	if err := c.grid(engine, batches, b.duration/4); err != nil {
+		return nil, err
+	}
+	for i := range b.pairs {
+		for k := range c.Rivals {
+			if err := c.pair(engine, &c.Rivals[k], b.duration/2, (i+k)%2 == 1); err != nil {
+				return nil, err
+			}
+		}
+		fmt.Fprintf(os.Stderr, "%s (%v): pair %d of %d\n", model, c.Chosen, i+1, b.pairs)
+	}
+	return c, nil
+}
+
+// calibrate runs the command that users run. batches says whether the model's rows
+// may share a run: it tried some.
+func (c *calibrated) calibrate(ctx context.Context, server, data string) (batches bool, err error) {
+	cmd := exec.CommandContext(ctx, server, "models", "calibrate", c.Model, "--data", data, "-o", "json")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return false, fmt.Errorf("calibrate: %w", err)
+	}
+	var doc struct {
+		Threads     int `json:"threads"`
+		Instances   int `json:"instances"`
+		MaxBatch    int `json:"max_batch_size"`
+		Calibration struct {
+			Took  float64   `json:"took_ms"`
+			Table []setting `json:"table"`
+		} `json:"calibration"`
+	}
+	if err := json.Unmarshal(out, &doc); err != nil {
+		return false, err
+	}
+	c.Chosen = setting{doc.Threads, doc.Instances, doc.MaxBatch}
+	c.Took, c.Tried = time.Duration(doc.Calibration.Took*1e6), len(doc.Calibration.Table)
+	return slices.ContainsFunc(doc.Calibration.Table, func(s setting) bool { return s.Batch > 1 }), nil
+}
+
+// grid measures every setting, twice, forth and back, and keeps the three best.
+func (c *calibrated) grid(engine *process, batches bool, d time.Duration) error {
+	var all []setting
+	for _, threads := range []int{1, 2} {
+		for _, instances := range []int{1, 2, 4} {
+			for _, batch := range []int{1, 2, 4, 8, 16} {
+				if batch == 1 || batches {
+					all = append(all, setting{threads, instances, batch})
+				}
+			}
+		}
+	}
+	rates := map[setting]float64{}
+	for range 2 {
+		for _, s := range all {
+			rate, err := engineRate(engine, s, d)
+			if err != nil {
+				return err
+			}
+			rates[s] += rate / 2
+		}
+		slices.Reverse(all)
+	}
+	slices.SortFunc(all, func(a, b setting) int {
+		if rates[a] > rates[b] {
+			return -1
+		}
+		return 1
+	})
+	c.Grid = len(all)
+	for _, s := range all[:min(3, len(all))] {
+		c.Rivals = append(c.Rivals, rival{Setting: s, Alone: rates[s]})
+	}
+	return nil
+}
+
+func (c *calibrated) pair(engine *process, r *rival, d time.Duration, backwards bool) error {
+	for i := range 2 {
+		s, into := c.Chosen, &r.Chosen
+		if (i == 1) != backwards {
+			s, into = r.Setting, &r.Rival
+		}
+		rate, err := engineRate(engine, s, d)
+		if err != nil {
+			return err
+		}
+		*into = append(*into, rate)
+	}
+	return nil
+}
+
+func (r *report) calibrations(b *strings.Builder) {
+	if len(r.calibration) == 0 {
+		return
+	}
+	fmt.Fprintf(b, `
+## Calibration against a grid
+
+`+"`goshawk models calibrate`"+` with its default budget, then a grid of 1 and 2 threads, 1, 2 and 4 instances and batches of 1 to 16
+(1 alone where a model's answers depend on the rows beside, as those of a dynamically quantized one do), each twice; then
+what the calibration chose and each of the grid's best three by turns, in a process that does nothing but run the model.
+A setting is threads x instances, batch. Bar: lower end of the rate's ratio at least %.2f.
+
+| model | chosen | calibration s | settings tried | of the grid | rival | rival's rows/s | pairs | rate chosen ÷ rival | bar |
+| --- | --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | --- |
+`, calibrationBar)
+	for _, c := range r.calibration {
+		for _, v := range c.Rivals {
+			ratio := v.ratio()
+			fmt.Fprintf(b, "| %s | %v | %.1f | %d | %d | %v | %.1f | %d | %s | %s |\n", c.Model, c.Chosen, c.Took.Seconds(), c.Tried, c.Grid,
+				v.Setting, median(v.Rival), len(v.Chosen), ratio, verdict(ratio.Low >= calibrationBar))
+		}
+	}
+}
