@@ -262,7 +262,7 @@ func TestReferenceIsUpToDate(t *testing.T) {
 	if code := b.run(t.Context(), "reference", dir); code != exitDone {
 		t.Fatalf("code %d: %s", code, &b.err)
 	}
-	for _, name := range []string{"commands.md", "configuration.md"} {
+	for _, name := range []string{"commands.md", "configuration.md", "problems.md"} {
 		want, err := os.ReadFile(dir + "/" + name)
 		if err != nil {
 			t.Fatal(err)

@@ -27,6 +27,7 @@ import (
 // engine is everything that answers for a picture, without any door.
 type engine struct {
 	backend   *ort.Backend
+	decoder   *picture.Decoder
 	registry  *registry.Registry
 	checker   *fleet.Checker
 	sources   *sources
@@ -55,8 +56,7 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 	if e.backend, err = openRuntime(c); err != nil {
 		return e, err
 	}
-	decoder, err := picture.NewDecoder(c.JPEGDecoder)
-	if err != nil {
+	if e.decoder, err = picture.NewDecoder(c.JPEGDecoder); err != nil {
 		return e, err
 	}
 	builtIn, err := registry.BuiltIns()
@@ -83,7 +83,11 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 	bodies := share(c)
 	e.bodies = schedule.NewBudget(bodies)
 	e.pixels = schedule.NewBudget(int64(c.Memory.Pictures) - bodies)
-	e.checker = checker(c)
+	key, err := c.RemoteKey()
+	if err != nil {
+		return e, err
+	}
+	e.checker = checker(c, key)
 	var required []string
 	if e.registry.Held() { // a command beside whoever serves is ready with its one model
 		required = c.Required
@@ -91,7 +95,7 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 	e.calibrator = newCalibrator(c, e.backend, e.scheduler, log)
 	e.fleet = fleet.New(fleet.Options{
 		Required: required,
-		Backend:  e.backend, Apart: apart(c, e.backend, log), RemoteHosts: c.RemoteHosts, Source: e.sources, Decoder: decoder,
+		Backend:  e.backend, Apart: apart(c, e.backend, log), RemoteHosts: c.Backends.RemoteHosts, RemoteKey: key.Reveal(), Source: e.sources, Decoder: e.decoder,
 		Checker: e.checker, Logger: log, Registerer: metrics, Default: c.Model, Explicit: c.Models.Control == config.Explicit, Budget: budget(c),
 		Overruns: c.Limits.Overruns,
 		Plan:     e.calibrator.plan, Loaded: e.calibrator.loaded,
@@ -99,12 +103,12 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 	})
 	wait.fleet, wait.calibrator = e.fleet, e.calibrator
 	local := predict.NewLocal(predict.LocalOptions{
-		Catalog: e.fleet, Scheduler: e.scheduler, Budget: e.pixels, Decoder: decoder, Limits: pictureLimits(c),
+		Catalog: e.fleet, Scheduler: e.scheduler, Budget: e.pixels, Decoder: e.decoder, Limits: pictureLimits(c),
 	})
 	e.calibrator.fleet, e.calibrator.activity = e.fleet, &activity{Engine: local}
 	e.predictor = predict.New(predict.Options{
 		Engine: e.calibrator.activity, Catalog: e.fleet, Default: c.Model, Width: 2 * e.scheduler.Lanes(),
-		Timeout: c.RequestTimeout, Metrics: predict.NewMetrics(metrics),
+		Pictures: c.Limits.Pictures, Timeout: c.RequestTimeout, Metrics: predict.NewMetrics(metrics),
 	})
 	if err := metrics.Register(plans{e.fleet}); err != nil {
 		return e, err
@@ -159,12 +163,12 @@ func budget(c *config.Config) int64 {
 	return int64(c.Memory.Runtime) // a system that does not tell
 }
 
-func checker(c *config.Config) *fleet.Checker {
+func checker(c *config.Config, key config.Secret) *fleet.Checker {
 	limits := fleet.DefaultLimits
 	limits.Wall, limits.CPU, limits.Memory = c.Models.CheckTimeout, c.Models.CheckTimeout, int64(c.Memory.Runtime)
 	return &fleet.Checker{
 		Library: c.ONNXRuntimeLibrary, Decoder: c.JPEGDecoder, Limits: limits,
-		Cache: filepath.Join(c.Data, "cache", "checks"), RemoteHosts: c.RemoteHosts,
+		Cache: filepath.Join(c.Data, "cache", "checks"), RemoteHosts: c.Backends.RemoteHosts, RemoteKey: key.Reveal(),
 	}
 }
 

@@ -242,7 +242,17 @@ func Options() []Option {
 		{
 			Key: "backends.remote_hosts", Scope: Everywhere,
 			Help:  "servers that a package may name as where its model is: HOST:PORT, or HOST for all its ports; empty: none",
-			field: func(c *Config) Value { return &list{&c.RemoteHosts} },
+			field: func(c *Config) Value { return &list{&c.Backends.RemoteHosts} },
+		},
+		{
+			Key: "backends.remote_key", Scope: Everywhere, Secret: true,
+			Help:  "key that those servers are sent, all of them; over TLS, or to this machine",
+			field: func(c *Config) Value { return &secret{&c.Backends.RemoteKey} },
+		},
+		{
+			Key: "backends.remote_key_file", Scope: Everywhere,
+			Help:  "file that holds that key",
+			field: func(c *Config) Value { return &text{&c.Backends.RemoteKeyFile} },
 		},
 		{
 			Key: "client.server", Scope: Predict,

@@ -41,6 +41,8 @@ type exchange struct {
 	left   bool // the answer is out before the body is in
 	whole  bool // the headers go out with the one write that follows them
 
+	model, version string // that was asked for, and that answered, where it is known
+
 	status int   // 0 while nothing is written
 	sent   int64 // bytes
 	lost   bool  // the caller did not take the answer

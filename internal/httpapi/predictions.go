@@ -53,8 +53,10 @@ func (d *door) run(x *exchange, r *http.Request, in *intake) (*predict.Answer, e
 	in.done = true // not reached in a panic: a thread may still be reading the pictures then
 	in.close()
 	if err != nil {
+		x.model = in.model
 		return nil, err
 	}
+	x.model, x.version = answer.Model.Name, answer.Model.Version
 	if len(answer.Results) != len(in.pictures) {
 		return nil, fmt.Errorf("%d results came for %d pictures", len(answer.Results), len(in.pictures))
 	}
