@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -211,13 +212,16 @@ type rounds struct {
 // that grows slower favors nobody. Each concurrency has a loop of its own beside
 // it: with one loop a round, ten seconds lay between the two, and the machine's
 // drift in that time was larger than what is measured.
-func (b *bench) measure(ctx context.Context, model, photos string, concurrencies []int) ([]series, error) {
+func (b *bench) measure(ctx context.Context, model, photos string, concurrencies []int) (all []series, err error) {
 	pictures, err := load(b.folders[photos])
 	if err != nil {
 		return nil, err
 	}
 	r := &rounds{bench: b, model: model, photos: photos, pictures: pictures}
-	defer r.stop()
+	defer func() {
+		r.stop()
+		err = errors.Join(err, patient(false))
+	}()
 	for _, c := range concurrencies {
 		r.series = append(r.series, series{Model: model, Photos: photos, Concurrency: c})
 	}
@@ -242,11 +246,17 @@ func (b *bench) measure(ctx context.Context, model, photos string, concurrencies
 // one process would repeat it, and their interval would not know.
 func (r *rounds) fresh(ctx context.Context) (err error) {
 	r.stop()
+	if err := patient(false); err != nil { // which the children would inherit
+		return err
+	}
 	if err := r.bench.serve(ctx); err != nil {
 		return err
 	}
 	r.server = r.bench.target(r.model)
 	if err := r.children(ctx); err != nil {
+		return err
+	}
+	if err := patient(true); err != nil {
 		return err
 	}
 	for _, warm := range []func() (figure, error){

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"log/slog"
 	"math/bits"
+	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -70,10 +72,7 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 	if e.sources, err = newSources(ctx, c, e.registry, folder.Options{Logger: log}); err != nil {
 		return e, err
 	}
-	// A lane in a cgo call keeps its processor of Go's until the monitor thread
-	// takes it away, for whoever waits. With as many again for everything else
-	// nobody waits, and a lane comes back to a processor that is still its own.
-	runtime.GOMAXPROCS(2 * max(cores, lanes(c)))
+	tune(c)
 	e.scheduler = schedule.New(schedule.Options{Lanes: lanes(c), MaxWait: c.QueueMaxWait, Run: c.Limits.Run})
 	if err := metrics.Register(schedule.NewCollector(e.scheduler)); err != nil {
 		return e, err
@@ -177,6 +176,29 @@ func apart(c *config.Config, engine *ort.Backend, log *slog.Logger) *child.Backe
 	return child.New(child.Options{
 		Engine: engine, Library: c.ONNXRuntimeLibrary, Memory: int64(c.Memory.Runtime), Runs: lanes(c), Load: c.Models.CheckTimeout, Logger: log,
 	})
+}
+
+// tune sets what Go's runtime does by itself. Both were measured against the bare
+// computation (docs/adr/0012-shares-and-batches.md).
+//
+// One processor of Go's a core: while all of them compute, whatever else there is
+// to do waits for the next end of a run, or some milliseconds, and is then done
+// on a thread that is awake and a core that is free. With more, idle threads were
+// woken for it and pushed runs off their cores, twice a picture.
+//
+// The heap may grow to five times what is in use before it is collected, since a
+// server's few megabytes double several times a second, and each collection
+// empties the pools of buffers and the caches. Pictures' memory stays bounded:
+// near its budget collections are as frequent as they must be. Go's own variables
+// win.
+func tune(c *config.Config) {
+	runtime.GOMAXPROCS(max(cores, lanes(c)))
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(c.Memory.Pictures) + 256<<20)
+	}
 }
 
 // lanes are the pictures computed at a time.
