@@ -249,10 +249,10 @@ func (r *rounds) fresh(ctx context.Context) (err error) {
 	if err := patient(false); err != nil { // which the children would inherit
 		return err
 	}
-	if err := r.bench.serve(ctx); err != nil {
+	if err := r.serve(ctx); err != nil {
 		return err
 	}
-	r.server = r.bench.target(r.model)
+	r.server = r.target(r.model)
 	if err := r.children(ctx); err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func (b *bench) calibrations(ctx context.Context) (all []calibrated, err error) 
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(data) }()
-	for _, model := range strings.Split(b.options.models, ",") {
+	for _, model := range strings.Split(b.models, ",") {
 		c, err := b.calibration(ctx, data, model)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", model, err)

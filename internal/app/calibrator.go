@@ -121,7 +121,7 @@ func (c *calibrator) run(ctx context.Context, q registry.Calibration) (*calibrat
 	if err != nil {
 		return nil, err
 	}
-	c.log.Info("model calibrated", "model", s.Name, "version", s.Digest, "setting", plan.Setting.String(), "reason", plan.Reason, "took_ms", r.Took.Milliseconds())
+	c.log.Info("model calibrated", "model", s.Name, "version", s.Digest, "setting", plan.String(), "reason", plan.Reason, "took_ms", r.Took.Milliseconds())
 	return &plan, nil
 }
 
