@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -64,7 +65,7 @@ func (b *bench) calibrationDir(ctx context.Context, data, model string) (string,
 	if builtin := filepath.Join("internal", "registry", "builtin", model); exists(builtin) {
 		return builtin, nil
 	}
-	dir := filepath.Join(data, "packages", model)
+	dir := filepath.Join(data, "sources", model) // packages is the server's own
 	if err := running.WritePackage(b.shared, model, dir); err != nil {
 		return "", err
 	}
@@ -90,26 +91,52 @@ func (b *bench) calibration(ctx context.Context, data, model string) (*calibrate
 	if err != nil {
 		return nil, err
 	}
-	engine, err := start(ctx, b.self, "-library", b.library, "engine", dir)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = engine.stop() }()
-	if _, err := engine.expect("ready"); err != nil {
-		return nil, err
-	}
-	if err := c.grid(engine, batches, b.duration/4); err != nil {
+	engines := &engines{start: func() (*process, error) {
+		p, err := start(ctx, b.self, "-library", b.library, "engine", dir)
+		if err != nil {
+			return nil, err
+		}
+		_, err = p.expect("ready")
+		return p, err
+	}, running: map[setting]*process{}}
+	defer engines.stop()
+	if err := c.grid(engines, batches, b.duration/4); err != nil {
 		return nil, err
 	}
 	for i := range b.pairs {
 		for k := range c.Rivals {
-			if err := c.pair(engine, &c.Rivals[k], b.duration/2, (i+k)%2 == 1); err != nil {
+			if err := c.pair(engines, &c.Rivals[k], b.duration/2, (i+k)%2 == 1); err != nil {
 				return nil, err
 			}
 		}
 		fmt.Fprintf(os.Stderr, "%s (%v): pair %d of %d\n", model, c.Chosen, i+1, b.pairs)
 	}
 	return c, nil
+}
+
+// engines are processes that each run the model at one setting and no other: the
+// memory that a large batch has left behind costs a small one its share.
+type engines struct {
+	start   func() (*process, error)
+	running map[setting]*process
+}
+
+func (e *engines) rate(s setting, d time.Duration) (float64, error) {
+	if e.running[s] == nil {
+		p, err := e.start()
+		if err != nil {
+			return 0, err
+		}
+		e.running[s] = p
+	}
+	return engineRate(e.running[s], s, d)
+}
+
+func (e *engines) stop() {
+	for s, p := range e.running {
+		_ = p.stop()
+		delete(e.running, s)
+	}
 }
 
 // calibrate runs the command that users run. batches says whether the model's rows
@@ -138,11 +165,13 @@ func (c *calibrated) calibrate(ctx context.Context, server, data string) (batche
 	return slices.ContainsFunc(doc.Calibration.Table, func(s setting) bool { return s.Batch > 1 }), nil
 }
 
-// grid measures every setting, twice, forth and back, and keeps the three best.
-func (c *calibrated) grid(engine *process, batches bool, d time.Duration) error {
+// grid measures every setting that the server can be told, twice, forth and back,
+// and keeps the three best. More instances than cores are none of them: the server
+// runs no more at a time.
+func (c *calibrated) grid(engines *engines, batches bool, d time.Duration) error {
 	var all []setting
-	for _, threads := range []int{1, 2} {
-		for _, instances := range []int{1, 2, 4} {
+	for threads := 1; threads <= runtime.NumCPU(); threads++ {
+		for instances := 1; instances <= runtime.NumCPU(); instances++ {
 			for _, batch := range []int{1, 2, 4, 8, 16} {
 				if batch == 1 || batches {
 					all = append(all, setting{threads, instances, batch})
@@ -153,10 +182,11 @@ func (c *calibrated) grid(engine *process, batches bool, d time.Duration) error 
 	rates := map[setting]float64{}
 	for range 2 {
 		for _, s := range all {
-			rate, err := engineRate(engine, s, d)
+			rate, err := engines.rate(s, d)
 			if err != nil {
 				return err
 			}
+			engines.stop()
 			rates[s] += rate / 2
 		}
 		slices.Reverse(all)
@@ -174,13 +204,13 @@ func (c *calibrated) grid(engine *process, batches bool, d time.Duration) error 
 	return nil
 }
 
-func (c *calibrated) pair(engine *process, r *rival, d time.Duration, backwards bool) error {
+func (c *calibrated) pair(engines *engines, r *rival, d time.Duration, backwards bool) error {
 	for i := range 2 {
 		s, into := c.Chosen, &r.Chosen
 		if (i == 1) != backwards {
 			s, into = r.Setting, &r.Rival
 		}
-		rate, err := engineRate(engine, s, d)
+		rate, err := engines.rate(s, d)
 		if err != nil {
 			return err
 		}
@@ -196,10 +226,10 @@ func (r *report) calibrations(b *strings.Builder) {
 	fmt.Fprintf(b, `
 ## Calibration against a grid
 
-`+"`goshawk models calibrate`"+` with its default budget, then a grid of 1 and 2 threads, 1, 2 and 4 instances and batches of 1 to 16
+`+"`goshawk models calibrate`"+` with its default budget, then a grid of 1 to all cores in threads and in instances and batches of 1 to 16
 (1 alone where a model's answers depend on the rows beside, as those of a dynamically quantized one do), each twice; then
-what the calibration chose and each of the grid's best three by turns, in a process that does nothing but run the model.
-A setting is threads x instances, batch. Bar: lower end of the rate's ratio at least %.2f.
+what the calibration chose and each of the grid's best three by turns, each in a process of its own that does nothing but run
+the model at this setting. A setting is threads x instances, batch. Bar: lower end of the rate's ratio at least %.2f.
 
 | model | chosen | calibration s | settings tried | of the grid | rival | rival's rows/s | pairs | rate chosen ÷ rival | bar |
 | --- | --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | --- |

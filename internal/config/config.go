@@ -38,6 +38,7 @@ type Config struct {
 	Models      ModelSettings
 	Required    []string // models.required
 	RemoteHosts []string // backends.remote_hosts
+	Provider    string   // backends.provider: cpu, cuda or tensorrt
 	Client      Client
 
 	file     string // that was read, or ""
