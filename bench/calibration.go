@@ -23,6 +23,7 @@ type calibrated struct {
 	Tried  int           // settings that it measured
 	Grid   int           // settings of the grid
 	Rivals []rival
+	Again  int // sides of pairs that were measured again
 }
 
 // rival is one of the grid's best, by turns with what was chosen.
@@ -50,7 +51,7 @@ func (b *bench) calibrations(ctx context.Context) (all []calibrated, err error) 
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(data) }()
-	for _, model := range strings.Split(b.options.models, ",") {
+	for _, model := range strings.Split(b.models, ",") {
 		c, err := b.calibration(ctx, data, model)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", model, err)
@@ -109,7 +110,7 @@ func (b *bench) calibration(ctx context.Context, data, model string) (*calibrate
 				return nil, err
 			}
 		}
-		fmt.Fprintf(os.Stderr, "%s (%v): pair %d of %d\n", model, c.Chosen, i+1, b.pairs)
+		fmt.Fprintf(os.Stderr, "%s (%v): pair %d of %d, %d measured again\n", model, c.Chosen, i+1, b.pairs, c.Again)
 	}
 	return c, nil
 }
@@ -204,19 +205,78 @@ func (c *calibrated) grid(engines *engines, batches bool, d time.Duration) error
 	return nil
 }
 
+// pair measures both sides, and again while other programs take part.
 func (c *calibrated) pair(engines *engines, r *rival, d time.Duration, backwards bool) error {
-	for i := range 2 {
-		s, into := c.Chosen, &r.Chosen
-		if (i == 1) != backwards {
-			s, into = r.Setting, &r.Rival
+	for range mostAgain {
+		var rates [2]float64
+		quiet := true
+		for i := range 2 {
+			side := i
+			if backwards {
+				side = 1 - i
+			}
+			rate, others, err := engines.alone([2]setting{c.Chosen, r.Setting}[side], d)
+			if err != nil {
+				return err
+			}
+			rates[side], quiet = rate, quiet && others <= mostOthers
 		}
-		rate, err := engines.rate(s, d)
-		if err != nil {
-			return err
+		if quiet {
+			r.Chosen, r.Rival = append(r.Chosen, rates[0]), append(r.Rival, rates[1])
+			return nil
 		}
-		*into = append(*into, rate)
+		c.Again++
 	}
-	return nil
+	return fmt.Errorf("other programs did not leave the machine alone for a pair in %d tries", mostAgain)
+}
+
+// A pair counts only where other programs took no more of the machine meanwhile.
+const (
+	mostOthers = 0.04
+	mostAgain  = 200
+)
+
+// alone is rate, and the part of the machine that others used meanwhile.
+func (e *engines) alone(s setting, d time.Duration) (rate, others float64, err error) {
+	if _, err := e.rate(s, time.Millisecond); err != nil { // starts it, and warms it up
+		return 0, 0, err
+	}
+	own := func() (time.Duration, error) {
+		a, err := cpuOf(e.running[s].cmd.Process.Pid)
+		if err != nil {
+			return 0, err
+		}
+		b, err := cpuOf(os.Getpid())
+		return a + b, err
+	}
+	before, busy, err := usage(own)
+	if err != nil {
+		return 0, 0, err
+	}
+	began := time.Now()
+	if rate, err = e.rate(s, d); err != nil {
+		return 0, 0, err
+	}
+	took := time.Since(began)
+	after, busyAfter, err := usage(own)
+	all := float64(took) * float64(runtime.NumCPU())
+	return rate, max(0, float64((busyAfter-busy)-(after-before))/all), err
+}
+
+// usage is what our processes have used so far, and what all have.
+func usage(own func() (time.Duration, error)) (ours, all time.Duration, err error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, 0, err
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	var n [8]int64 // user nice system idle iowait irq softirq steal, in hundredths of a second (proc_stat(5))
+	if _, err := fmt.Sscan(strings.TrimPrefix(line, "cpu"), &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7]); err != nil {
+		return 0, 0, err
+	}
+	all = time.Duration(n[0]+n[1]+n[2]+n[5]+n[6]+n[7]) * 10 * time.Millisecond
+	ours, err = own()
+	return ours, all, err
 }
 
 func (r *report) calibrations(b *strings.Builder) {
@@ -229,11 +289,11 @@ func (r *report) calibrations(b *strings.Builder) {
 `+"`goshawk models calibrate`"+` with its default budget, then a grid of 1 to all cores in threads and in instances and batches of 1 to 16
 (1 alone where a model's answers depend on the rows beside, as those of a dynamically quantized one do), each twice; then
 what the calibration chose and each of the grid's best three by turns, each in a process of its own that does nothing but run
-the model at this setting. A setting is threads x instances, batch. Bar: lower end of the rate's ratio at least %.2f.
+the model at this setting. Pairs during which other programs took more than %.0f %% of the machine were measured again. A setting is threads x instances, batch. Bar: lower end of the rate's ratio at least %.2f.
 
 | model | chosen | calibration s | settings tried | of the grid | rival | rival's rows/s | pairs | rate chosen ÷ rival | bar |
 | --- | --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | --- |
-`, calibrationBar)
+`, 100*mostOthers, calibrationBar)
 	for _, c := range r.calibration {
 		for _, v := range c.Rivals {
 			ratio := v.ratio()

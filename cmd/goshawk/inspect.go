@@ -76,8 +76,13 @@ func servingRows(s app.Serving) [][]string {
 		name string
 		ms   float64
 	}{
-		{"wait", c.WaitMS}, {"fetch", c.FetchMS}, {"verify", c.VerifyMS}, {"session", c.SessionMS}, {"warm_up", c.WarmUpMS},
-		{"first_answer", c.FirstAnswerMS}, {"total", c.TotalMS},
+		{"wait", c.WaitMS},
+		{"fetch", c.FetchMS},
+		{"verify", c.VerifyMS},
+		{"session", c.SessionMS},
+		{"warm_up", c.WarmUpMS},
+		{"first_answer", c.FirstAnswerMS},
+		{"total", c.TotalMS},
 	} {
 		rows = append(rows, []string{"cold_start." + part.name, fmt.Sprintf("%.1f ms", part.ms)})
 	}

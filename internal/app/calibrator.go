@@ -39,8 +39,8 @@ type calibrator struct {
 
 func newCalibrator(c *config.Config, backend infer.Backend, s *schedule.Scheduler, log *slog.Logger) *calibrator {
 	runtime := backend.Name() + " " + backend.Version()
-	if c.Provider != string(ort.CPU) {
-		runtime += " " + c.Provider
+	if c.Backends.Provider != string(ort.CPU) {
+		runtime += " " + c.Backends.Provider
 	}
 	return &calibrator{
 		store: calibrations(c), machine: calibrate.Machine{CPU: fleet.CPU(), Cores: lanes(c), Runtime: runtime},
@@ -126,7 +126,7 @@ func (c *calibrator) run(ctx context.Context, q registry.Calibration) (*calibrat
 	if err != nil {
 		return nil, err
 	}
-	c.log.Info("model calibrated", "model", s.Name, "version", s.Digest, "setting", plan.Setting.String(), "reason", plan.Reason, "took_ms", r.Took.Milliseconds())
+	c.log.Info("model calibrated", "model", s.Name, "version", s.Digest, "setting", plan.String(), "reason", plan.Reason, "took_ms", r.Took.Milliseconds())
 	return &plan, nil
 }
 

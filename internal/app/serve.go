@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,6 +66,7 @@ func Serve(ctx context.Context, c *config.Config, version string, stdout io.Writ
 		return errors.Join(err, closeAll(listeners))
 	}
 	defer func() { err = errors.Join(err, s.engine.close()) }()
+	s.metrics.MustRegister(buildInfo(version, s.engine.backend.Version(), s.engine.decoder.Name()))
 	s.engine.registry.Start(context.WithoutCancel(ctx))
 	telling, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var told sync.WaitGroup
@@ -99,9 +101,25 @@ func newMetrics() *prometheus.Registry {
 	return r
 }
 
+// buildInfo is 1, and says in its labels what runs here.
+func buildInfo(release, onnxRuntime, jpeg string) prometheus.Collector {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "goshawk_build_info", Help: "What runs here, in the labels; the value is 1.",
+		ConstLabels: prometheus.Labels{
+			"version": release, "go_version": runtime.Version(), "onnxruntime_version": onnxRuntime, "jpeg_decoder": jpeg,
+		},
+	})
+	g.Set(1)
+	return g
+}
+
 // run waits until the models answer, then until ctx or a door ends.
 func (s *server) run(ctx context.Context, stdout io.Writer) error {
-	if err := s.engine.fleet.WaitReady(ctx); err != nil {
+	err := s.engine.sources.await(ctx)
+	if err == nil {
+		err = s.engine.fleet.WaitReady(ctx)
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // told to stop while starting: an orderly end
 		}
@@ -140,6 +158,9 @@ func (s *server) drain() error {
 func (s *server) ready() error {
 	if s.leaving.Load() {
 		return problem.Overloaded.New("the server is shutting down")
+	}
+	if !s.engine.sources.complete() {
+		return problem.ModelUnhealthy.New("the model repository is being read for the first time").With("retry_after_seconds", 1)
 	}
 	return s.engine.fleet.Ready()
 }

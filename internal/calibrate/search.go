@@ -167,7 +167,7 @@ func (s *search) judge() {
 	switch s.stage {
 	case threads:
 		s.rival = s.wider(tried)
-		if !better && !(objective > 0 && s.point(s.best).P99(0) > objective) {
+		if !better && (objective == 0 || s.point(s.best).P99(0) <= objective) {
 			s.rival = s.best // more threads will not do it either
 		}
 	case instances:

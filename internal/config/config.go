@@ -35,11 +35,10 @@ type Config struct {
 	AllowedHosts []string
 	Log          Log
 
-	Models      ModelSettings
-	Required    []string // models.required
-	RemoteHosts []string // backends.remote_hosts
-	Provider    string   // backends.provider: cpu, cuda or tensorrt
-	Client      Client
+	Models   ModelSettings
+	Required []string // models.required
+	Backends Backends
+	Client   Client
 
 	file     string // that was read, or ""
 	origins  map[string]Origin
@@ -105,6 +104,14 @@ const (
 // Idle is the value of Models.Calibrate that measures a new model when nobody
 // else uses the machine; Off leaves it out.
 const Idle = "idle"
+
+// Backends are those who compute models, here and elsewhere.
+type Backends struct {
+	Provider      string   // cpu, cuda or tensorrt
+	RemoteHosts   []string // HOST:PORT, or HOST
+	RemoteKey     Secret
+	RemoteKeyFile string
+}
 
 // Client is what the commands that talk to a running server use.
 type Client struct {

@@ -242,12 +242,22 @@ func Options() []Option {
 		{
 			Key: "backends.provider", flag: "provider", Default: "cpu", Scope: Everywhere,
 			Help:  "what ONNX Runtime computes with: cpu, or cuda or tensorrt for a GPU of NVIDIA, which need a build of it with that provider",
-			field: func(c *Config) Value { return &choice{&c.Provider, []string{"cpu", "cuda", "tensorrt"}} },
+			field: func(c *Config) Value { return &choice{&c.Backends.Provider, []string{"cpu", "cuda", "tensorrt"}} },
 		},
 		{
 			Key: "backends.remote_hosts", Scope: Everywhere,
 			Help:  "servers that a package may name as where its model is: HOST:PORT, or HOST for all its ports; empty: none",
-			field: func(c *Config) Value { return &list{&c.RemoteHosts} },
+			field: func(c *Config) Value { return &list{&c.Backends.RemoteHosts} },
+		},
+		{
+			Key: "backends.remote_key", Scope: Everywhere, Secret: true,
+			Help:  "key that those servers are sent, all of them; over TLS, or to this machine",
+			field: func(c *Config) Value { return &secret{&c.Backends.RemoteKey} },
+		},
+		{
+			Key: "backends.remote_key_file", Scope: Everywhere,
+			Help:  "file that holds that key",
+			field: func(c *Config) Value { return &text{&c.Backends.RemoteKeyFile} },
 		},
 		{
 			Key: "client.server", Scope: Predict,

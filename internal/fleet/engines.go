@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/netip"
 	"slices"
 
 	"github.com/goshawk-ai/goshawk/internal/infer"
@@ -19,6 +20,7 @@ type engines struct {
 	here  infer.Backend // this process
 	apart infer.Backend // a process for each model; nil where there are none
 	hosts []string      // HOST:PORT or HOST of other servers that packages may name
+	key   string        // that they are sent; "" where they want none
 
 	threads int // inside a run; 0 leaves it to the package
 }
@@ -71,12 +73,22 @@ func (e engines) far(ctx context.Context, r *model.Remote) (infer.Session, error
 	o := oip.Options{Model: r.Model, Version: r.Version}
 	if r.TLS {
 		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	} else if e.key != "" && !near(r.Address) {
+		return nil, problem.ModelInvalid.New("goshawk.yaml calls the server %s in the clear, where anyone on the way could read the key that it would be sent (backends.remote_key); write its url as grpcs://%s", wording.Quote(r.Address), r.Address)
 	}
+	o.Key = e.key
 	s, err := oip.Connect(ctx, r.Address, o)
 	if err != nil {
 		return nil, loadProblem(ctx, err)
 	}
 	return s, nil
+}
+
+// near tells whether an address is this machine's own.
+func near(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip, errIP := netip.ParseAddr(host)
+	return err == nil && (host == "localhost" || errIP == nil && ip.IsLoopback())
 }
 
 func (e engines) allowed(address string) bool {

@@ -29,6 +29,7 @@ type Options struct {
 	// RemoteHosts are the servers that a package may name as where its model is:
 	// HOST:PORT, or HOST for all its ports.
 	RemoteHosts []string
+	RemoteKey   string // that those are sent, over TLS or to this machine only; "" sends none
 	Source      Source
 	Decoder     *picture.Decoder
 	Checker     *Checker // nil loads strangers' packages without a check: for tests
@@ -219,7 +220,7 @@ func (f *Fleet) await(ctx context.Context, ref string, c *claim) (m *Model, rele
 	for {
 		changed := f.watch()
 		m, release, err := f.acquire(ref, c)
-		if _, loading := errors.AsType[*loadingError](err); !loading {
+		if !soon(err) {
 			if err == nil {
 				if err := m.await(ctx); err != nil {
 					release()
@@ -291,6 +292,10 @@ func (f *Fleet) resolve(ref string) (Version, error) {
 			return v, nil
 		}
 	}
+	name, _, _ := strings.Cut(ref, "/")
+	if _, err := f.o.Source.Resolve(name); errors.Is(err, problem.ModelUnhealthy) { // it cannot know yet
+		return Version{}, err
+	}
 	return Version{}, problem.ModelNotFound.New("there is no model version %q", wording.Cut(ref))
 }
 
@@ -310,6 +315,9 @@ func (f *Fleet) unavailable(e *entry, c *claim) error {
 		return nil
 	case e.state == Ready: // it became so since acquire looked
 		return nil
+	case e.state == Failed && !e.retry.IsZero():
+		return problem.ModelUnhealthy.New("the model %q cannot be served yet: %s", e.version.Name, sentence(e.why)).
+			With("retry_after_seconds", 1+int(max(0, time.Until(e.retry)).Seconds())).Because(errors.Join(&loadingError{later: true}, e.why))
 	case e.state == Failed:
 		return problem.ModelUnhealthy.New("the model %q cannot be served: %s", e.version.Name, sentence(e.why)).Because(e.why)
 	case e.state == Unloaded:
@@ -323,8 +331,15 @@ func (f *Fleet) unavailable(e *entry, c *claim) error {
 	return waiting(e.version)
 }
 
-// loadingError marks the problem that goes away by waiting.
-type loadingError struct{}
+// loadingError marks the problem that goes away by waiting: soon, or at one of the
+// later tries.
+type loadingError struct{ later bool }
+
+// soon tells whether a request should wait for it.
+func soon(err error) bool {
+	l, ok := errors.AsType[*loadingError](err)
+	return ok && !l.later
+}
 
 func (*loadingError) Error() string { return "the model is being loaded" }
 

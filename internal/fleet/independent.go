@@ -154,11 +154,12 @@ func agree(a, b *tensor.Tensor) bool {
 	default:
 		return false
 	}
-	one, errOne := tensor.Float64s(a)
-	two, errTwo := tensor.Float64s(b)
-	if errOne != nil || errTwo != nil {
+	one, two := make([]float64, len(a.Data)/a.Type.Size()), make([]float64, len(b.Data)/b.Type.Size())
+	if len(one) != len(two) {
 		return false
 	}
+	tensor.Widen(one, a)
+	tensor.Widen(two, b)
 	most := 0.0
 	for _, v := range two {
 		if v = math.Abs(v); v > most && !math.IsInf(v, 0) {

@@ -16,7 +16,7 @@ import (
 // read the table of routes.
 func (f *Fleet) loop(ctx context.Context) {
 	defer close(f.done)
-	tick := time.NewTicker(time.Minute)
+	tick := time.NewTimer(time.Minute)
 	defer tick.Stop()
 	for {
 		wanted := f.sync(ctx)
@@ -30,6 +30,7 @@ func (f *Fleet) loop(ctx context.Context) {
 		if f.look > 0 {
 			look = time.After(f.look)
 		}
+		tick.Reset(f.pause())
 		select {
 		case <-ctx.Done():
 			return
@@ -119,6 +120,21 @@ func (f *Fleet) fail(e *entry, err error) {
 	f.o.Logger.Error("model failed to load", "model", e.name(), "version", e.digest, "reason", sentence(err), "cause", fmt.Sprint(err))
 	e.set(Failed, nil, err)
 	f.announce()
+}
+
+// pause is how long nothing is due: a minute, or until a failed load is tried again.
+func (f *Fleet) pause() time.Duration {
+	rest := time.Minute
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, e := range f.entries {
+		e.mu.Lock()
+		if e.state == Failed && !e.retry.IsZero() {
+			rest = min(rest, max(0, time.Until(e.retry)))
+		}
+		e.mu.Unlock()
+	}
+	return rest
 }
 
 // sync brings entries and routes in line with the source and says what should be
@@ -352,6 +368,9 @@ func (f *Fleet) load(ctx context.Context, e *entry) {
 	}
 	if err != nil {
 		f.fail(e, err)
+		if errors.Is(err, problem.ModelUnhealthy) {
+			e.later()
+		}
 		return
 	}
 	m.overruns, m.condemn = f.o.Overruns, func(why error) { f.condemn(e, why) }

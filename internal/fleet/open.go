@@ -59,7 +59,7 @@ func (f *Fleet) open(ctx context.Context, v Version, e *entry, watch *stopwatch)
 }
 
 func (f *Fleet) engines() engines {
-	return engines{here: f.o.Backend, apart: f.o.Apart, hosts: f.o.RemoteHosts}
+	return engines{here: f.o.Backend, apart: f.o.Apart, hosts: f.o.RemoteHosts, key: f.o.RemoteKey}
 }
 
 // checked gives the report of a stranger's package: the kept one, else that of

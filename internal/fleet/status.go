@@ -34,7 +34,8 @@ type Status struct {
 	Cold       *ColdStart     // what it took until it answered; nil where it is not loaded
 }
 
-// Models lists all versions, by name and then by age.
+// Models lists all versions, by name, number and age: of a number whose files
+// were replaced there may be two.
 func (f *Fleet) Models() []Status {
 	t := f.routes.Load()
 	f.mu.Lock()
@@ -51,6 +52,9 @@ func (f *Fleet) Models() []Status {
 	}
 	slices.SortFunc(list, func(a, b Status) int {
 		if c := strings.Compare(a.Name, b.Name); c != 0 {
+			return c
+		}
+		if c := a.Number - b.Number; c != 0 {
 			return c
 		}
 		if c := a.Added.Compare(b.Added); c != 0 {

@@ -61,6 +61,9 @@ func (d *door) foreign(h Handler) handler {
 	}
 }
 
+// Answered tells the log which version it was.
+func (x *Exchange) Answered(version string) { x.x.version = version }
+
 // Header is the answer's.
 func (x *Exchange) Header() http.Header { return x.x.Header() }
 

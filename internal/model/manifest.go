@@ -92,6 +92,7 @@ type Serving struct {
 	Instances        int
 	Threads          int
 	MaxBatchSize     int
+	Unbatched        bool // max_batch_size: 0, of a Tensor: its first axis is no batch, whatever it looks like
 	MaxDelay         time.Duration
 	Weight           int // of the model's share of the cores
 	MaxQueueSize     int // requests that may wait

@@ -233,6 +233,25 @@ func mistake(t *testing.T, text, want string) {
 	}
 }
 
+func TestABatchOfNoneIsSomethingElseThanNone(t *testing.T) {
+	const tensors = "apiVersion: goshawk/v1\nkind: Tensor\nname: m\nmodel: model.onnx\n"
+	for text, want := range map[string]model.Serving{
+		tensors: {}, tensors + "serving: {max_batch_size: 0}\n": {Unbatched: true}, tensors + "serving: {max_batch_size: 1}\n": {MaxBatchSize: 1},
+	} {
+		m, _, err := model.ParseManifest("goshawk.yaml", []byte(text))
+		if err != nil || m.Serving != want {
+			t.Errorf("%s: %+v, %v; want %+v", text, m.Serving, err, want)
+		}
+		again, _, err := model.ParseManifest("goshawk.yaml", m.Marshal())
+		if err != nil || again.Serving != want {
+			t.Errorf("written and read again: %+v, %v; want %+v", again.Serving, err, want)
+		}
+	}
+	if _, _, err := model.ParseManifest("goshawk.yaml", []byte(least+"serving: {max_batch_size: 0}\n")); err == nil || !strings.Contains(err.Error(), "for kind Tensor") {
+		t.Errorf("of pictures: %v; want a refusal that says for what it is", err)
+	}
+}
+
 func TestATensorTakesNoPictureSettings(t *testing.T) {
 	tensor := "apiVersion: goshawk/v1\nkind: Tensor\nname: m\nmodel: m.onnx\n"
 	if _, _, err := model.ParseManifest("goshawk.yaml", []byte(tensor)); err != nil {

@@ -129,7 +129,7 @@ func (s *Serving) marshal(line printer) {
 		{"latency_objective", s.LatencyObjective > 0, s.LatencyObjective},
 		{"instances", s.Instances > 0, s.Instances},
 		{"threads", s.Threads > 0, s.Threads},
-		{"max_batch_size", s.MaxBatchSize > 0, s.MaxBatchSize},
+		{"max_batch_size", s.MaxBatchSize > 0 || s.Unbatched, s.MaxBatchSize},
 		{"max_delay", s.MaxDelay > 0, s.MaxDelay},
 		{"weight", s.Weight > 0, s.Weight},
 		{"max_queue_size", s.MaxQueueSize > 0, s.MaxQueueSize},

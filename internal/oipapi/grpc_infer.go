@@ -19,9 +19,9 @@ func (g *grpcDoor) ModelInfer(ctx context.Context, r *oip.ModelInferRequest) (*o
 // infer answers a request. What it holds of the budget goes to whoever sends the
 // answer.
 func (g *grpcDoor) infer(ctx context.Context, r *oip.ModelInferRequest) (*oip.ModelInferResponse, *hold, error) {
-	held, err := take(ctx, g.budget, g.budgetWait, messageSpace(r))
-	if err != nil {
-		return nil, nil, err
+	held := g.answers.taken(r) // it was taken before the message was unfolded
+	if held == nil {
+		held = &hold{budget: g.budget, by: callerFrom(ctx)}
 	}
 	given := false
 	defer func() {
@@ -29,7 +29,7 @@ func (g *grpcDoor) infer(ctx context.Context, r *oip.ModelInferRequest) (*oip.Mo
 			held.release()
 		}
 	}()
-	c, err := callOf(r)
+	c, err := callOf(r, func(n int64) error { return held.more(ctx, g.budgetWait, n) })
 	if err != nil {
 		return nil, nil, err
 	}

@@ -57,8 +57,11 @@ type pipeline struct {
 
 // receive begins each request, until there are no more.
 func (p *pipeline) receive(stream inferStream, answer func(*oip.ModelInferRequest) *oip.ModelStreamInferResponse) error {
+	by := callerFrom(stream.Context())
 	for {
+		by.busy(1)
 		p.slots <- struct{}{}
+		by.busy(-1)
 		r, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -96,7 +99,7 @@ func (g *grpcDoor) answerInStream(ctx context.Context, r *oip.ModelInferRequest)
 	began := time.Now()
 	response, held, err := g.inferSafely(ctx, r)
 	if err == nil {
-		g.ended(ctx, began, codes.OK, nil)
+		g.ended(ctx, r, began, codes.OK, nil)
 		whole := &oip.ModelStreamInferResponse{InferResponse: final(response)}
 		g.answers.hand(whole, held)
 		return whole
@@ -104,9 +107,9 @@ func (g *grpcDoor) answerInStream(ctx context.Context, r *oip.ModelInferRequest)
 	text := "the caller went away"
 	p, gone := reason(ctx, err)
 	if gone {
-		g.ended(ctx, began, codes.Canceled, nil)
+		g.ended(ctx, r, began, codes.Canceled, nil)
 	} else {
-		g.ended(ctx, began, code(p.Kind), p)
+		g.ended(ctx, r, began, code(p.Kind), p)
 		text = strings.ToValidUTF8(p.Detail, "\uFFFD") // else it could not be sent
 	}
 	return &oip.ModelStreamInferResponse{
@@ -119,9 +122,11 @@ func (g *grpcDoor) answerInStream(ctx context.Context, r *oip.ModelInferRequest)
 
 // ended counts and logs a request of a stream, which is a call of its own to
 // whoever reads the log.
-func (g *grpcDoor) ended(ctx context.Context, began time.Time, c codes.Code, p *problem.Problem) {
+func (g *grpcDoor) ended(ctx context.Context, r *oip.ModelInferRequest, began time.Time, c codes.Code, p *problem.Problem) {
 	if s := seenFrom(ctx); s != nil {
-		g.calls.end(ctx, s, "ModelStreamInfer/request", c, p, time.Since(began))
+		one := &seen{id: s.id, trace: s.trace}
+		one.names(r)
+		g.calls.end(ctx, one, "ModelStreamInfer/request", c, p, time.Since(began))
 	}
 }
 
@@ -137,6 +142,7 @@ func final(r *oip.ModelInferResponse) *oip.ModelInferResponse {
 // inferSafely is infer for a goroutine of its own, where a panic would end the
 // program instead of the call.
 func (g *grpcDoor) inferSafely(ctx context.Context, r *oip.ModelInferRequest) (response *oip.ModelInferResponse, held *hold, err error) {
+	defer g.answers.drop(r) // unless infer took it over
 	defer func() {
 		if v := recover(); v != nil {
 			g.log.Error("panic in a request of a gRPC stream", slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
@@ -166,7 +172,7 @@ func (g *grpcDoor) oneByOne(stream inferStream) error {
 		if err != nil {
 			return g.refuse(stream.Context(), err)
 		}
-		g.ended(stream.Context(), began, codes.OK, nil)
+		g.ended(stream.Context(), r, began, codes.OK, nil)
 		whole := &oip.ModelStreamInferResponse{InferResponse: final(response)}
 		g.answers.hand(whole, held)
 		if err := stream.Send(whole); err != nil {

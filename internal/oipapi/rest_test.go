@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -111,9 +112,11 @@ func (s *restShelf) Statistics(ref string) ([]oipapi.Statistics, error) {
 		return nil, s.Ready(ref)
 	}
 	return []oipapi.Statistics{{
-		Name: "echo", Number: "3", LastInference: time.UnixMilli(1234), Inferences: 7, Executions: 5,
-		Success: oipapi.Count{Times: 5, Took: time.Millisecond}, Fail: oipapi.Count{Times: 1, Took: time.Microsecond},
-		Batches: map[int]oipapi.BatchCount{2: {Infer: oipapi.Count{Times: 2, Took: 9}}, 1: {}},
+		Name: "echo", Number: "3", Statistics: predict.Statistics{
+			Last: time.UnixMilli(1234), Rows: 7, Runs: 5,
+			Success: predict.Count{Times: 5, Took: time.Millisecond}, Fail: predict.Count{Times: 1, Took: time.Microsecond},
+			Batches: map[int]predict.Batch{2: {Infer: predict.Count{Times: 2, Took: 9}}, 1: {}},
+		},
 	}}, nil
 }
 
@@ -283,7 +286,7 @@ func TestRESTStatisticsAreTritons(t *testing.T) {
 		`"cache_hit":` + zero + `,"cache_miss":` + zero + `,"compute_infer":` + zero + `,"compute_input":` + zero + `,"compute_output":` + zero +
 		`,"fail":{"count":1,"ns":1000},"queue":` + zero + `,"success":{"count":5,"ns":1000000}},"batch_stats":[` +
 		`{"batch_size":1,"compute_input":` + zero + `,"compute_infer":` + zero + `,"compute_output":` + zero + `},` +
-		`{"batch_size":2,"compute_input":` + zero + `,"compute_infer":{"count":2,"ns":9},"compute_output":` + zero + `}]}]}`
+		`{"batch_size":2,"compute_input":` + zero + `,"compute_infer":{"count":2,"ns":9},"compute_output":{"count":2,"ns":0}}]}]}`
 	for _, path := range []string{"/v2/models/stats", "/v2/models/echo/stats", "/v2/models/echo/versions/3/stats"} {
 		g.do("GET", path, nil).is(t, path, want)
 	}
@@ -427,6 +430,19 @@ func TestRESTSettings(t *testing.T) {
 		post(path, body).refused(t, body, 400, "")
 	}
 	post("/v2/models/nobody/trace/setting", `{}`).refused(t, "a model that is not here", 404, "nobody")
+}
+
+func TestRESTLinesNameTheModel(t *testing.T) {
+	log := &lines{}
+	g := newRESTRig(t, func(h *httpapi.Options, _ *oipapi.Options) { h.Logger = slog.New(slog.NewJSONHandler(log, nil)) })
+	g.infer(`{"inputs":[]}`)
+	g.do("GET", "/v2/models/nobody%0Aelse", nil)
+	until(t, "two requests have two lines", func() bool {
+		log.mu.Lock()
+		defer log.mu.Unlock()
+		text := log.text.String()
+		return strings.Contains(text, `"model":"echo","version":"3"`) && strings.Contains(text, `"model":"nobody else"`)
+	})
 }
 
 func TestRESTRoutesAreCountedByPattern(t *testing.T) {

@@ -47,6 +47,7 @@ func (s *restDoor) restInfer(x *httpapi.Exchange, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	x.Answered(a.version)
 	space := answerSpace(c, a)
 	if err := x.Keep(space); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/httpapi"
+	"github.com/goshawk-ai/goshawk/internal/predict"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
 )
 
@@ -132,7 +133,7 @@ type restCount struct {
 	NS    int64 `json:"ns"`
 }
 
-func countOf(c Count) restCount { return restCount{c.Times, c.Took.Nanoseconds()} }
+func countOf(c predict.Count) restCount { return restCount{c.Times, c.Took.Nanoseconds()} }
 
 type restBatch struct {
 	Size   int       `json:"batch_size"`
@@ -153,17 +154,17 @@ type restStats struct {
 
 func statsOf(s Statistics) restStats {
 	out := restStats{
-		Name: s.Name, Version: s.Number, Last: milliseconds(s.LastInference), Inferences: s.Inferences, Executions: s.Executions,
+		Name: s.Name, Version: s.Number, Last: milliseconds(s.Last), Inferences: s.Rows, Executions: s.Runs,
 		Stats: map[string]restCount{
 			"success": countOf(s.Success), "fail": countOf(s.Fail), "queue": countOf(s.Queue),
-			"compute_input": countOf(s.Input), "compute_infer": countOf(s.Infer), "compute_output": countOf(s.Output),
+			"compute_input": countOf(s.Input), "compute_infer": countOf(s.Infer), "compute_output": countOf(taken(s.Infer)),
 			"cache_hit": {}, "cache_miss": {}, // no answer is kept
 		},
 		Batches: make([]restBatch, 0, len(s.Batches)),
 	}
 	for _, size := range slices.Sorted(maps.Keys(s.Batches)) {
 		b := s.Batches[size]
-		out.Batches = append(out.Batches, restBatch{size, countOf(b.Input), countOf(b.Infer), countOf(b.Output)})
+		out.Batches = append(out.Batches, restBatch{size, countOf(b.Input), countOf(b.Infer), countOf(taken(b.Infer))})
 	}
 	return out
 }

@@ -73,29 +73,15 @@ type LoadOptions struct {
 	Files  map[string][]byte // VERSION/FILE: replaces the model's directory, for this load
 }
 
-// Count is how often something happened, and how long it took altogether.
-type Count struct {
-	Times int64
-	Took  time.Duration
-}
-
-// Statistics are one version's, since the server began.
+// Statistics are one version's, since the server began. Outputs are taken from
+// where a run left them: that happens, and takes no time of its own.
 type Statistics struct {
-	Name, Number  string
-	LastInference time.Time // zero when there was none
-	Inferences    int64     // rows that were answered
-	Executions    int64     // runs of the model
-	Success       Count     // whole requests
-	Fail          Count
-	Queue         Count
-	Input         Count // decoding and preprocessing
-	Infer         Count
-	Output        Count
-	Batches       map[int]BatchCount // by rows in a run
+	Name, Number string
+	predict.Statistics
 }
 
-// BatchCount is what the runs of one size took.
-type BatchCount struct{ Input, Infer, Output Count }
+// taken is how often the model's outputs were taken.
+func taken(infer predict.Count) predict.Count { return predict.Count{Times: infer.Times} }
 
 // call is one inference as the protocol asks for it, whichever form it came in.
 type call struct {
@@ -237,10 +223,11 @@ func level(value any) (int, error) {
 // classification extension writes them: "value:index" or "value:index:label",
 // [N,k]; for scores of rank 1, [k].
 func classify(t *tensor.Tensor, k int, labels []model.Label) (*tensor.Tensor, error) {
-	values, err := tensor.Float64s(t)
-	if err != nil || len(t.Shape) == 0 {
+	if t.Type.Size() == 0 || len(t.Shape) == 0 {
 		return nil, problem.InvalidRequest.New("the output %q is %s %v, of which there is no best class", t.Name, t.Type.Protocol(), t.Shape)
 	}
+	values := make([]float64, len(t.Data)/t.Type.Size())
+	tensor.Widen(values, t)
 	rows, classes := int64(1), 0
 	if len(t.Shape) > 1 {
 		rows = t.Shape[0]

@@ -130,7 +130,10 @@ func (l *Local) stack(ctx context.Context, n int, call *TensorCall, piece func(c
 		all, ctx := errgroup.WithContext(ctx)
 		all.SetLimit(atOnce * (l.scheduler.Lanes() + 1))
 		for i := range n {
-			all.Go(func() error { return piece(ctx, i, &parts[i]) })
+			all.Go(func() (err error) {
+				defer caught(&err)
+				return piece(ctx, i, &parts[i])
+			})
 		}
 		if err := all.Wait(); err != nil {
 			return err

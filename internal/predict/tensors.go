@@ -64,9 +64,14 @@ func (p *Predictor) Tensors(ctx context.Context, r *TensorRequest) (*TensorAnswe
 	defer release()
 	call := TensorCall{In: r.Inputs, Wanted: r.Outputs, Priority: r.Priority}
 	ctx, span := p.Tracer.Start(ctx, "predict")
-	err = p.Engine.Infer(ctx, m.Version.Name+"@"+m.Version.Digest, &call)
+	if n := len(m.Encoded(r.Inputs)); p.Pictures > 0 && n > p.Pictures {
+		err = problem.InvalidRequest.New("the request has %d pictures, and at most %d are taken; split it", n, p.Pictures).
+			With("limit_pictures", p.Pictures)
+	} else {
+		err = p.Engine.Infer(ctx, m.Version.Name+"@"+m.Version.Digest, &call)
+	}
 	span.End(err)
-	p.Metrics.outcome(m.Version, err)
+	p.Metrics.tensors(m.Version, &call, err)
 	p.ledger.note(m.Version, call.Rows, call.Led, call.Stages, time.Since(began), err)
 	if err != nil {
 		return nil, err

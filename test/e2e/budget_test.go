@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -38,8 +39,8 @@ func writeHeavy(t *testing.T, path string) {
 	}
 }
 
-// shown is what /v1/models says of a model.
-type shown struct {
+// listedModel is what /v1/models says of a model.
+type listedModel struct {
 	Name        string
 	State       string
 	MemoryBytes int64 `json:"memory_bytes"`
@@ -54,18 +55,18 @@ type shown struct {
 	} `json:"cold_start"`
 }
 
-func models(t *testing.T, s *running.Server) map[string]shown {
+func models(t *testing.T, s *running.Server) map[string]listedModel {
 	t.Helper()
 	resp, err := http.Get(s.URL + "/v1/models")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	var list struct{ Items []shown }
+	var list struct{ Items []listedModel }
 	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
 		t.Fatal(err)
 	}
-	by := map[string]shown{}
+	by := map[string]listedModel{}
 	for _, m := range list.Items {
 		by[m.Name] = m
 	}
@@ -105,7 +106,7 @@ func TestMoreModelsThanTheBudgetHolds(t *testing.T) {
 	}
 	free.Stop()
 
-	s := running.Start(t, "--models", dir, "--memory-budget", fmt.Sprint(budget))
+	s := running.Start(t, "--models", dir, "--memory-budget", strconv.FormatInt(budget, 10))
 	row := strings.TrimSuffix(strings.Repeat("7,", 1024), ",")
 	body := fmt.Appendf(nil, `{"inputs":[{"name":"in","shape":[1,1024],"datatype":"FP32","data":[%s]}]}`, row)
 	var group sync.WaitGroup
