@@ -16,6 +16,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/config"
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 	"github.com/goshawk-ai/goshawk/internal/infer"
+	"github.com/goshawk-ai/goshawk/internal/infer/ort"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/registry"
@@ -37,8 +38,12 @@ type calibrator struct {
 }
 
 func newCalibrator(c *config.Config, backend infer.Backend, s *schedule.Scheduler, log *slog.Logger) *calibrator {
+	runtime := backend.Name() + " " + backend.Version()
+	if c.Backends.Provider != string(ort.CPU) {
+		runtime += " " + c.Backends.Provider
+	}
 	return &calibrator{
-		store: calibrations(c), machine: calibrate.Machine{CPU: fleet.CPU(), Cores: lanes(c), Runtime: backend.Name() + " " + backend.Version()},
+		store: calibrations(c), machine: calibrate.Machine{CPU: fleet.CPU(), Cores: lanes(c), Runtime: runtime},
 		objective: c.Objective, scheduler: s, log: log, turn: make(chan struct{}, 1),
 	}
 }

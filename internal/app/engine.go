@@ -146,7 +146,7 @@ func (e *engine) close() error {
 
 func openRuntime(c *config.Config) (*ort.Backend, error) {
 	return ort.Open(ort.LibraryOptions{
-		Path: c.ONNXRuntimeLibrary, CacheDir: filepath.Join(c.Data, "cache"), MemoryCap: int64(c.Memory.Runtime) + budget(c),
+		Path: c.ONNXRuntimeLibrary, CacheDir: filepath.Join(c.Data, "cache"), MemoryCap: int64(c.Memory.Runtime) + budget(c), Provider: ort.Provider(c.Backends.Provider),
 	})
 }
 

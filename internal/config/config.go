@@ -105,8 +105,9 @@ const (
 // else uses the machine; Off leaves it out.
 const Idle = "idle"
 
-// Backends are those who compute models elsewhere.
+// Backends are those who compute models, here and elsewhere.
 type Backends struct {
+	Provider      string   // cpu, cuda or tensorrt
 	RemoteHosts   []string // HOST:PORT, or HOST
 	RemoteKey     Secret
 	RemoteKeyFile string

@@ -240,6 +240,11 @@ func Options() []Option {
 			field: func(c *Config) Value { return &list{&c.Required} },
 		},
 		{
+			Key: "backends.provider", flag: "provider", Default: "cpu", Scope: Everywhere,
+			Help:  "what ONNX Runtime computes with: cpu, or cuda or tensorrt for a GPU of NVIDIA, which need a build of it with that provider",
+			field: func(c *Config) Value { return &choice{&c.Backends.Provider, []string{"cpu", "cuda", "tensorrt"}} },
+		},
+		{
 			Key: "backends.remote_hosts", Scope: Everywhere,
 			Help:  "servers that a package may name as where its model is: HOST:PORT, or HOST for all its ports; empty: none",
 			field: func(c *Config) Value { return &list{&c.Backends.RemoteHosts} },
