@@ -153,7 +153,7 @@ func (b *bench) addIsolated(ctx context.Context, data, model string, apart bool)
 			return err
 		}
 	}
-	if out, err := exec.CommandContext(ctx, b.options.server, "models", "add", dir, "--data", data).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, b.options.server, "models", "add", dir, "--calibrate", "off", "--data", data).CombinedOutput(); err != nil {
 		return fmt.Errorf("add %s: %s", model, out)
 	}
 	return nil

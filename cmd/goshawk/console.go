@@ -45,12 +45,18 @@ const (
 )
 
 // logger writes to stderr in the form that the settings ask for, until somebody
-// whom they allow it asks for another.
-func (c *console) logger(cfg *config.Config) *slog.Logger {
+// whom they allow it asks for another; flush writes what it holds back. A person
+// at a terminal is not kept waiting.
+func (c *console) logger(cfg *config.Config) (log *slog.Logger, flush func()) {
 	o := &slog.HandlerOptions{Level: cfg.Log.Level}
-	text := slog.NewTextHandler(c.err, o)
+	form := func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, o) }
+	plain := func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, o) }
 	if cfg.Log.Format == "text" || cfg.Log.Format == "auto" && c.errTerminal {
-		return slog.New(telemetry.NewSwitch(text, text))
+		form = plain
 	}
-	return slog.New(telemetry.NewSwitch(slog.NewJSONHandler(c.err, o), text))
+	if c.errTerminal {
+		return slog.New(telemetry.NewSwitch(form(c.err), plain(c.err))), func() {}
+	}
+	later := telemetry.NewLater(c.err, form)
+	return slog.New(telemetry.NewSwitch(later, later.Also(plain))), later.Flush
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/goshawk-ai/goshawk/internal/app"
+	"github.com/goshawk-ai/goshawk/internal/calibrate"
 	"github.com/goshawk-ai/goshawk/internal/config"
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 	"github.com/goshawk-ai/goshawk/internal/model"
@@ -19,17 +21,43 @@ import (
 // modelsFunc finds the models under --data, whether a server holds them or not.
 type modelsFunc func(cfg *config.Config) (*registry.Client, error)
 
+// servingFunc says what a running server does with the versions under --data, by
+// digest; nothing where there is none.
+type servingFunc func(cfg *config.Config) map[string]app.Serving
+
 func newModels(c *console, h rooms) *cobra.Command {
 	cmd := group("models", "Add, list, check and remove models")
 	cmd.Long = `Models looks after the models under --data. It works beside a running server,
 which takes the changes up within two seconds, and without one.`
 	cmd.AddCommand(newModelsAdd(c, h), newModelsList(c, h), newModelsInspect(c, h), newModelsRemove(c, h),
-		newModelsVerify(c, h), newModelsAlias(c, h), newModelsRollback(c, h), newModelsHistory(c, h))
+		newModelsVerify(c, h), newModelsCalibrate(c, h), newModelsAlias(c, h), newModelsRollback(c, h), newModelsHistory(c, h))
 	return cmd
 }
 
 // withModels runs a command's work on the models that its settings mean.
 func withModels(cmd *cobra.Command, c *console, h rooms, work func(ctx context.Context, m *registry.Client, args []string) error) {
+	withSettings(cmd, c, h, func(ctx context.Context, _ *config.Config, m *registry.Client, args []string) error {
+		return work(ctx, m, args)
+	})
+}
+
+// withServed is withModels for what also shows what a running server does with them.
+func withServed(cmd *cobra.Command, c *console, h rooms, work func(ctx context.Context, m *registry.Client, now map[string]app.Serving, args []string) error) {
+	withSettings(cmd, c, h, func(ctx context.Context, cfg *config.Config, m *registry.Client, args []string) error {
+		return work(ctx, m, served(h, cfg), args)
+	})
+}
+
+// served is what a running server does with the models, nil where there is none.
+func served(h rooms, cfg *config.Config) map[string]app.Serving {
+	if h.serving == nil {
+		return nil
+	}
+	return h.serving(cfg)
+}
+
+// withSettings is withModels for work that asks for the settings too.
+func withSettings(cmd *cobra.Command, c *console, h rooms, work func(ctx context.Context, cfg *config.Config, m *registry.Client, args []string) error) {
 	load := settings(cmd, c, config.Models)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg, err := checked(load, config.Models)
@@ -41,7 +69,7 @@ func withModels(cmd *cobra.Command, c *console, h rooms, work func(ctx context.C
 		if err != nil {
 			return err
 		}
-		return whichModels(work(cmd.Context(), m, args), "")
+		return whichModels(work(cmd.Context(), cfg, m, args), "")
 	}
 }
 
@@ -64,7 +92,8 @@ func newModelsAdd(c *console, h rooms) *cobra.Command {
 .onnx file with --labels and --preset or with --kind tensor, or a Hugging Face
 export directory; each of them also by an https address with --sha256. The model is tried in a process of
 its own, with bounds, before it is taken. Its name then means this version,
-unless --no-alias.`,
+unless --no-alias. If nobody else uses the machine it is then calibrated, for a
+few seconds, unless --calibrate off.`,
 		Example: `  goshawk models add flowers/
   goshawk models add resnet50.onnx --name resnet50 --labels imagenet.txt --preset imagenet
   goshawk models add embedder.onnx --kind tensor
@@ -81,7 +110,7 @@ unless --no-alias.`,
 		"what the model is: model classifies pictures; tensor takes and gives tensors, over /v2 only (default: what its package says, else model)")
 	cmd.Flags().StringVar(&q.SHA256, "sha256", "", "digest that the download must have, 64 hex digits")
 	cmd.Flags().BoolVar(&q.NoAlias, "no-alias", false, "leave the name meaning the version that it means now")
-	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {
+	withSettings(cmd, c, h, func(ctx context.Context, cfg *config.Config, m *registry.Client, args []string) error {
 		q.Source = args[0]
 		m.Fetcher.Progress = c.transfer()
 		added, err := m.AddSource(ctx, q, func(doing string) {
@@ -96,8 +125,12 @@ unless --no-alias.`,
 		if added.Report != nil {
 			warn(c, added.Report.Warnings)
 		}
-		_, err = fmt.Fprintf(c.out, "added %s@%s\n", added.Version.Name, added.Version.Digest)
-		return err
+		ref := added.Version.Name + "@" + added.Version.Digest
+		if _, err = fmt.Fprintf(c.out, "added %s\n", ref); err != nil {
+			return err
+		}
+		calibrateAdded(ctx, c, h, cfg, ref)
+		return nil
 	})
 	return cmd
 }
@@ -107,43 +140,55 @@ func newModelsList(c *console, h rooms) *cobra.Command {
 		Use:     "ls",
 		Aliases: []string{"list"},
 		Short:   "List the models",
+		Long: `List shows the versions that there are, and, beside a running server, what it does
+with them and the memory that they take.`,
 		Example: `  goshawk models ls
   goshawk models ls -o json --data /var/lib/goshawk`,
 		Args: noArguments,
 	}
 	f := outputFlag(cmd, "table", "json")
-	withModels(cmd, c, h, func(_ context.Context, m *registry.Client, _ []string) error {
-		return look(m, func(list *registry.Registry) error { return writeVersions(c, f, list) })
+	withServed(cmd, c, h, func(_ context.Context, m *registry.Client, now map[string]app.Serving, _ []string) error {
+		return look(m, func(list *registry.Registry) error { return writeVersions(c, f, list, now) })
 	})
 	return cmd
 }
 
-func writeVersions(c *console, f *format, list *registry.Registry) error {
+func writeVersions(c *console, f *format, list *registry.Registry, now map[string]app.Serving) error {
 	versions := list.Versions()
 	if f.value == "json" {
 		documents := make([]versionDocument, 0, len(versions))
 		for _, v := range versions {
-			documents = append(documents, document(v, list.Kind(v.Digest)))
+			documents = append(documents, document(v, list.Kind(v.Digest), now))
 		}
 		return writeJSON(c.out, documents)
 	}
 	rows := make([][]string, 0, len(versions))
 	for _, v := range versions {
-		rows = append(rows, []string{v.Name, short(v.Digest), string(list.Kind(v.Digest)), strings.Join(v.Aliases, ","), added(v)})
+		row := []string{v.Name, short(v.Digest), string(list.Kind(v.Digest)), strings.Join(v.Aliases, ","), added(v)}
+		if now != nil {
+			row = append(row, now[v.Digest].State, memory(now[v.Digest].MemoryBytes))
+		}
+		rows = append(rows, row)
 	}
-	return writeTable(c, f, []string{"NAME", "VERSION", "KIND", "ALIASES", "ADDED"}, rows)
+	heads := []string{"NAME", "VERSION", "KIND", "ALIASES", "ADDED"}
+	if now != nil {
+		heads = append(heads, "STATE", "MEMORY")
+	}
+	return writeTable(c, f, heads, rows)
 }
 
 func newModelsInspect(c *console, h rooms) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect MODEL",
-		Short: "Show what a model's package says",
+		Short: "Show what a model's package says, and how it is run here",
+		Long: `Inspect shows what a package says, and, beside a running server, the state of the
+version there, the memory that it takes and what its cold start took, part by part.`,
 		Example: `  goshawk models inspect imagenet
   goshawk models inspect flowers@sha256:2c26b46b68ff -o json`,
 		Args: arguments(1, 1, "one model (NAME, NAME@ALIAS or NAME@sha256:DIGEST)"),
 	}
 	f := outputFlag(cmd, "table", "json")
-	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {
+	withSettings(cmd, c, h, func(ctx context.Context, cfg *config.Config, m *registry.Client, args []string) error {
 		return look(m, func(list *registry.Registry) error {
 			version, err := list.Resolve(args[0])
 			if err != nil {
@@ -153,7 +198,11 @@ func newModelsInspect(c *console, h rooms) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return writePackage(c, f, version, pkg)
+			var plan *calibrate.Document
+			if h.planned != nil {
+				plan = h.planned(cfg, pkg)
+			}
+			return writePackage(c, f, version, pkg, served(h, cfg), plan)
 		})
 	})
 	return cmd
@@ -343,10 +392,15 @@ type versionDocument struct {
 	BuiltIn  bool       `json:"built_in"`
 	Required bool       `json:"required"`
 	Added    *time.Time `json:"added,omitempty"`
+
+	Serving *app.Serving `json:"serving,omitempty"` // what a running server does with it
 }
 
-func document(v fleet.Version, kind model.Kind) versionDocument {
-	d := versionDocument{v.Name, v.Digest, kind, append([]string{}, v.Aliases...), v.BuiltIn, v.Required, nil}
+func document(v fleet.Version, kind model.Kind, now map[string]app.Serving) versionDocument {
+	d := versionDocument{Name: v.Name, Version: v.Digest, Kind: kind, Aliases: append([]string{}, v.Aliases...), BuiltIn: v.BuiltIn, Required: v.Required}
+	if s, served := now[v.Digest]; served {
+		d.Serving = &s
+	}
 	if !v.Added.IsZero() {
 		at := v.Added.UTC()
 		d.Added = &at

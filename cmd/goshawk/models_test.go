@@ -6,7 +6,9 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/goshawk-ai/goshawk/internal/app"
 	"github.com/goshawk-ai/goshawk/internal/config"
+	"github.com/goshawk-ai/goshawk/internal/httpapi"
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/registry"
 )
@@ -46,6 +48,32 @@ func TestModelsList(t *testing.T) {
 	b.run(t.Context(), "models", "ls", "-o", "json")
 	if err := json.Unmarshal(b.out.Bytes(), &list); err != nil || len(list) != 1 || list[0].Name != "toy" || !list[0].BuiltIn || len(list[0].Version) != len("sha256:")+64 {
 		t.Errorf("json %s (%v); want one whole document", &b.out, err)
+	}
+}
+
+// TestModelsBesideAServer: what it does with them is shown too.
+func TestModelsBesideAServer(t *testing.T) {
+	b := toys(t)
+	var list []versionDocument
+	b.run(t.Context(), "models", "ls", "-o", "json")
+	if err := json.Unmarshal(b.out.Bytes(), &list); err != nil || len(list) != 1 || list[0].Serving != nil {
+		t.Fatalf("without a server: %s, %v", &b.out, err)
+	}
+	now := app.Serving{Version: list[0].Version, State: "ready", MemoryBytes: 12_340_000, ColdStart: &httpapi.ColdStart{FetchMS: 1.25, SessionMS: 20, TotalMS: 21.25}}
+	b.rooms.serving = func(*config.Config) map[string]app.Serving { return map[string]app.Serving{now.Version: now} }
+	if code := b.run(t.Context(), "models", "ls"); code != exitDone || !strings.HasSuffix(b.out.String(), "\tready\t12.3 MB\n") {
+		t.Errorf("ls: code %d, %q; want state and memory at the end", code, &b.out)
+	}
+	b.run(t.Context(), "models", "inspect", "toy")
+	for _, want := range []string{"state\tready\n", "memory\t12.3 MB\n", "cold_start.session\t20.0 ms\n", "cold_start.total\t21.2 ms\n"} {
+		if !strings.Contains(b.out.String(), want) {
+			t.Errorf("inspect lacks %q:\n%s", want, &b.out)
+		}
+	}
+	var got inspection
+	b.run(t.Context(), "models", "inspect", "toy", "-o", "json")
+	if err := json.Unmarshal(b.out.Bytes(), &got); err != nil || got.Serving == nil || got.Serving.ColdStart == nil || got.Serving.ColdStart.FetchMS != 1.25 {
+		t.Errorf("json %s, %v; want what the server does with it", &b.out, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"slices"
+	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 	"github.com/goshawk-ai/goshawk/internal/httpapi"
@@ -67,10 +68,17 @@ func document(m fleet.Status) httpapi.ModelInfo {
 		added := m.Added.UTC()
 		doc.Added = &added
 	}
+	doc.MemoryBytes, doc.ColdStart = m.Bytes, coldStart(m.Cold)
+	if m.State == fleet.Sleeping && doc.Reason == "" {
+		doc.Reason = "it sleeps, and a request wakes it"
+	}
 	if p := m.Package; p != nil {
 		doc.Kind = string(p.Manifest.Kind)
 		doc.Description, doc.License = p.Manifest.Description, p.Manifest.License
 		doc.Labels, doc.LabelList = len(p.Labels), p.Labels
+	}
+	if m.Plan.Threads > 0 {
+		doc.Serving = m.Plan.Document()
 	}
 	if m.Recipe != nil {
 		doc.Preprocess = recipeDocument(m.Recipe)
@@ -87,6 +95,17 @@ func document(m fleet.Status) httpapi.ModelInfo {
 		})
 	}
 	return doc
+}
+
+func coldStart(c *fleet.ColdStart) *httpapi.ColdStart {
+	if c == nil {
+		return nil
+	}
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	return &httpapi.ColdStart{
+		Began: c.Began.UTC(), WaitMS: ms(c.Laps[fleet.Wait]), FetchMS: ms(c.Laps[fleet.Fetch]), VerifyMS: ms(c.Laps[fleet.Verify]),
+		SessionMS: ms(c.Laps[fleet.Session]), WarmUpMS: ms(c.Laps[fleet.WarmUp]), FirstAnswerMS: ms(c.Laps[fleet.FirstAnswer]), TotalMS: ms(c.Total()),
+	}
 }
 
 func tensorDocument(s tensor.Spec) httpapi.Tensor {

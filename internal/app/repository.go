@@ -33,7 +33,7 @@ func newRepository(e *engine) *repository {
 
 // Describe implements oipapi.Repository.
 func (r *repository) Describe(ctx context.Context, ref string) (oipapi.Description, error) {
-	m, release, err := r.fleet.AcquireContext(ctx, ref)
+	m, release, err := r.fleet.Look(ctx, ref)
 	if err != nil {
 		return oipapi.Description{}, err
 	}
@@ -57,6 +57,12 @@ func (r *repository) Describe(ctx context.Context, ref string) (oipapi.Descripti
 	if m.Batched() {
 		d.MaxBatch = cmp.Or(m.Package.Manifest.Serving.MaxBatchSize, maxBatch)
 	}
+	plan := m.Plan()
+	d.Instances, d.Batch, d.Delay = plan.Instances, plan.Batch, plan.Delay
+	d.Parameters = planParameters(plan)
+	if d.Pictures {
+		d.Parameters["encoded_pictures"] = "true"
+	}
 	return d, nil
 }
 
@@ -70,16 +76,18 @@ func (r *repository) versions(name string) []fleet.Status {
 	return slices.DeleteFunc(all, func(s fleet.Status) bool { return s.Name != name || s.Number == 0 })
 }
 
-// Ready implements oipapi.Repository. It wakes nothing: a probe is no request.
+// Ready implements oipapi.Repository. It wakes nothing: a probe is no request,
+// and who sleeps wakes by itself when one comes.
 func (r *repository) Ready(ref string) error {
 	s, err := r.fleet.Status(ref)
 	if err != nil {
 		return err
 	}
-	if s.State == fleet.Ready {
+	line := state(s)
+	if line.State == "READY" {
 		return nil
 	}
-	return problem.ModelUnhealthy.New("the model %q is not ready: %s", s.Name, state(s).Reason)
+	return problem.ModelUnhealthy.New("the model %q is not ready: %s", s.Name, line.Reason)
 }
 
 // Index implements oipapi.Repository.
@@ -127,7 +135,12 @@ func state(s fleet.Status) oipapi.State {
 	case fleet.Unloaded:
 		line.Reason = "it is unloaded, until it is loaded by request"
 	case fleet.Sleeping:
-		line.Reason = "it sleeps, and is loaded when it is asked for"
+		// Clients ask whether a model is ready before they send it anything, and
+		// give up when it is not: one that wakes by itself is ready for them.
+		line.State = "READY"
+		if line.Reason == "" {
+			line.Reason = "it sleeps, and a request wakes it"
+		}
 	}
 	return line
 }

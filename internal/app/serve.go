@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -72,6 +73,11 @@ func Serve(ctx context.Context, c *config.Config, version string, stdout io.Writ
 	defer func() { err = errors.Join(err, s.traces.Close()) }()
 	s.metrics.MustRegister(buildInfo(version, s.engine.backend.Version(), s.engine.decoder.Name()))
 	s.engine.registry.Start(context.WithoutCancel(ctx))
+	telling, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var told sync.WaitGroup
+	told.Go(func() { announce(telling, notice(c), s.engine.fleet) })
+	defer told.Wait()
+	defer stop()
 	s.open(listeners)
 	s.print(stdout)
 	defer func() { err = errors.Join(err, s.drain()) }()

@@ -24,7 +24,8 @@ type Config struct {
 	Memory Memory
 
 	QueueMaxWait   time.Duration
-	Threads        int // 0: what the cgroup's CPU quota allows
+	Objective      time.Duration // latency_objective: p99 of a request; 0 is none
+	Threads        int           // 0: what the cgroup's CPU quota allows
 	RequestTimeout time.Duration
 	DrainTimeout   time.Duration
 	DrainDelay     time.Duration
@@ -45,6 +46,9 @@ type Config struct {
 	warnings []string
 }
 
+// Auto leaves a size to the program.
+const Auto = "auto"
+
 // Off is the address of a door that stays shut, and what is not allowed.
 const Off = "off"
 
@@ -58,12 +62,15 @@ type Limits struct {
 	DecodedBytes  units.Bytes
 	RequestBytes  units.Bytes
 	Pictures      int
+	Run           time.Duration // of a model, on a lane
+	Overruns      int           // such runs in a row, after which a model is unhealthy
 }
 
 // Memory bounds what all of them together may take.
 type Memory struct {
 	Pictures units.Bytes // encoded and decoded pictures that are in flight
-	Runtime  units.Bytes // the arena of ONNX Runtime
+	Budget   units.Bytes // loaded models; 0 is Auto
+	Runtime  units.Bytes // what models need beside that for their runs
 }
 
 // TLS names the PEM files of the HTTP and gRPC doors.
@@ -101,6 +108,7 @@ type ModelSettings struct {
 	Control      string // Poll or Explicit
 	Poll         time.Duration
 	CheckTimeout time.Duration
+	Calibrate    string // Idle or Off: what models add does
 }
 
 // The values of Models.Control.
@@ -109,8 +117,13 @@ const (
 	Explicit = "explicit" // what is loaded is what was asked for
 )
 
-// Backends are those who compute models elsewhere.
+// Idle is the value of Models.Calibrate that measures a new model when nobody
+// else uses the machine; Off leaves it out.
+const Idle = "idle"
+
+// Backends are those who compute models, here and elsewhere.
 type Backends struct {
+	Provider      string   // cpu, cuda or tensorrt
 	RemoteHosts   []string // HOST:PORT, or HOST
 	RemoteKey     Secret
 	RemoteKeyFile string

@@ -102,7 +102,7 @@ func Options() []Option {
 		{
 			Key: "limits.picture_bytes", Default: units.Bytes(lim.Bytes).String(), Scope: Serve | Predict,
 			Help:  "largest encoded picture",
-			field: func(c *Config) Value { return &size{&c.Limits.PictureBytes} },
+			field: func(c *Config) Value { return &size{p: &c.Limits.PictureBytes} },
 		},
 		{
 			Key: "limits.picture_pixels", Default: units.Pixels(lim.Pixels).String(), Scope: Serve | Predict,
@@ -112,12 +112,12 @@ func Options() []Option {
 		{
 			Key: "limits.decoded_bytes", Default: units.Bytes(lim.Decoded).String(), Scope: Serve | Predict,
 			Help:  "memory that decoding one picture may take",
-			field: func(c *Config) Value { return &size{&c.Limits.DecodedBytes} },
+			field: func(c *Config) Value { return &size{p: &c.Limits.DecodedBytes} },
 		},
 		{
 			Key: "limits.request_bytes", Default: "100MB", Scope: Serve,
 			Help:  "largest request body",
-			field: func(c *Config) Value { return &size{&c.Limits.RequestBytes} },
+			field: func(c *Config) Value { return &size{p: &c.Limits.RequestBytes} },
 		},
 		{
 			Key: "limits.pictures", Default: "64", Scope: Serve,
@@ -125,19 +125,39 @@ func Options() []Option {
 			field: func(c *Config) Value { return &count{&c.Limits.Pictures, 1, 10_000} },
 		},
 		{
+			Key: "limits.run", Default: "30s", Scope: Serve,
+			Help:  "longest time for one run of a model; it is ended then",
+			field: func(c *Config) Value { return &duration{&c.Limits.Run, false} },
+		},
+		{
+			Key: "limits.overruns", Default: "3", Scope: Serve,
+			Help:  "runs in a row that had to be ended, after which a model is marked unhealthy until it is loaded again",
+			field: func(c *Config) Value { return &count{&c.Limits.Overruns, 1, 1_000_000} },
+		},
+		{
 			Key: "memory.pictures", Default: "512MB", Scope: Serve | Predict,
 			Help:  "memory for all pictures in flight, encoded and decoded; more of them wait or are refused",
-			field: func(c *Config) Value { return &size{&c.Memory.Pictures} },
+			field: func(c *Config) Value { return &size{p: &c.Memory.Pictures} },
+		},
+		{
+			Key: "memory.budget", Default: Auto, Scope: Serve,
+			Help:  "memory that all loaded models may take; above it those sleep that were not used for the longest time, until a request wakes them; auto: a quarter of the cgroup's or the machine's",
+			field: func(c *Config) Value { return &size{p: &c.Memory.Budget, auto: true} },
 		},
 		{
 			Key: "memory.runtime", Default: "1GB", Scope: Everywhere,
-			Help:  "memory that ONNX Runtime may take for models and their runs",
-			field: func(c *Config) Value { return &size{&c.Memory.Runtime} },
+			Help:  "memory that ONNX Runtime may take for the runs of models, beside what these take themselves; also that of the check of a model, and of a process of its own",
+			field: func(c *Config) Value { return &size{p: &c.Memory.Runtime} },
 		},
 		{
 			Key: "queue.max_wait", Default: "2s", Scope: Serve,
 			Help:  "longest predicted wait for a free core; a request that would wait longer is refused at once",
 			field: func(c *Config) Value { return &duration{&c.QueueMaxWait, false} },
+		},
+		{
+			Key: "latency_objective", Default: "0s", Scope: Serve | Models,
+			Help:  "p99 that a request should have, waiting and computing, for models whose package names none; one that cannot have it is refused at once; 0 is none",
+			field: func(c *Config) Value { return &duration{&c.Objective, true} },
 		},
 		{
 			Key: "threads", Default: "0", Scope: Everywhere,
@@ -220,9 +240,19 @@ func Options() []Option {
 			field: func(c *Config) Value { return &duration{&c.Models.CheckTimeout, false} },
 		},
 		{
+			Key: "models.calibrate", flag: "calibrate", Default: Idle, Scope: Models,
+			Help:  "whether models add measures how the new model is run best: idle: when nobody else uses the machine; off: never",
+			field: func(c *Config) Value { return &choice{&c.Models.Calibrate, []string{Idle, Off}} },
+		},
+		{
 			Key: "models.required", Scope: Serve,
 			Help:  "names of the models that readiness waits for beside the default one",
 			field: func(c *Config) Value { return &list{&c.Required} },
+		},
+		{
+			Key: "backends.provider", flag: "provider", Default: "cpu", Scope: Everywhere,
+			Help:  "what ONNX Runtime computes with: cpu, or cuda or tensorrt for a GPU of NVIDIA, which need a build of it with that provider",
+			field: func(c *Config) Value { return &choice{&c.Backends.Provider, []string{"cpu", "cuda", "tensorrt"}} },
 		},
 		{
 			Key: "backends.remote_hosts", Scope: Everywhere,

@@ -26,7 +26,6 @@ type (
 	text   struct{ p *string }
 	secret struct{ p *Secret }
 	list   struct{ p *[]string }
-	size   struct{ p *units.Bytes }
 	pixels struct{ p *units.Pixels }
 	level  struct{ p *slog.Level }
 	choice struct {
@@ -36,6 +35,10 @@ type (
 	count struct {
 		p        *int
 		min, max int
+	}
+	size struct {
+		p    *units.Bytes
+		auto bool // Auto is a value, and 0 in the Config
 	}
 	duration struct {
 		p    *time.Duration
@@ -47,10 +50,15 @@ type (
 	}
 )
 
-func (v *text) Type() string     { return "text" }
-func (v *secret) Type() string   { return "secret" }
-func (v *list) Type() string     { return "list" }
-func (v *size) Type() string     { return "size" }
+func (v *text) Type() string   { return "text" }
+func (v *secret) Type() string { return "secret" }
+func (v *list) Type() string   { return "list" }
+func (v *size) Type() string {
+	if v.auto {
+		return "size or auto"
+	}
+	return "size"
+}
 func (v *pixels) Type() string   { return "pixels" }
 func (v *level) Type() string    { return "level" }
 func (v *choice) Type() string   { return strings.Join(v.allowed, "|") }
@@ -58,10 +66,15 @@ func (v *count) Type() string    { return "number" }
 func (v *duration) Type() string { return "duration" }
 func (v *address) Type() string  { return "address" }
 
-func (v *text) String() string    { return *v.p }
-func (v *secret) String() string  { return v.p.String() }
-func (v *list) String() string    { return strings.Join(*v.p, ",") }
-func (v *size) String() string    { return v.p.String() }
+func (v *text) String() string   { return *v.p }
+func (v *secret) String() string { return v.p.String() }
+func (v *list) String() string   { return strings.Join(*v.p, ",") }
+func (v *size) String() string {
+	if v.auto && *v.p == 0 {
+		return Auto
+	}
+	return v.p.String()
+}
 func (v *pixels) String() string  { return v.p.String() }
 func (v *level) String() string   { return strings.ToLower(v.p.String()) }
 func (v *choice) String() string  { return *v.p }
@@ -103,6 +116,10 @@ func (v *list) Set(s string) error {
 var errZero = errors.New("it must be more than zero")
 
 func (v *size) Set(s string) error {
+	if v.auto && s == Auto {
+		*v.p = 0
+		return nil
+	}
 	n, err := units.ParseBytes(s)
 	if err == nil && n == 0 {
 		err = errZero

@@ -88,7 +88,7 @@ func (r *Report) examine(ctx context.Context, by engines, decoder *picture.Decod
 		return err
 	}
 	r.Name, r.Digest = p.Manifest.Name, p.Digest
-	m, err := load(ctx, by, p, Version{Name: r.Name, Digest: r.Digest}, say)
+	m, err := load(ctx, opening{engines: by, say: say}, p, Version{Name: r.Name, Digest: r.Digest})
 	if err != nil {
 		return err
 	}

@@ -50,6 +50,8 @@ func (f *Fleet) arrived(name string) (bool, error) {
 		switch s := e.status(); {
 		case s.State == Loading:
 			return false, nil
+		case s.State == Sleeping && e.reason() != nil:
+			return true, e.reason()
 		case s.State == Unloaded:
 			return true, problem.ModelUnhealthy.New("the model %q was unloaded again meanwhile", name)
 		case s.State == Failed && why == nil && e.retries():
@@ -111,6 +113,13 @@ func (f *Fleet) until(ctx context.Context, done func() (bool, error)) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// reason is why an entry failed, or could not be woken.
+func (e *entry) reason() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.why
 }
 
 func (e *entry) name() string {

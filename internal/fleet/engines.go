@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"net"
@@ -20,33 +21,47 @@ type engines struct {
 	apart infer.Backend // a process for each model; nil where there are none
 	hosts []string      // HOST:PORT or HOST of other servers that packages may name
 	key   string        // that they are sent; "" where they want none
+
+	threads int // inside a run; 0 leaves it to the package
 }
 
-// load makes a session of a package's model, and says why it is in a process of
-// its own where it is.
-func (e engines) load(ctx context.Context, p *model.Package, say func(string)) (s infer.Session, apart string, err error) {
+// load gives a model its session, and says why it is in a process of its own
+// where it is.
+func (o *opening) load(ctx context.Context, m *Model) (err error) {
+	p := m.Package
 	if p.Manifest.Remote != nil {
-		say("asking the other server for its model")
-		s, err := e.far(ctx, p.Manifest.Remote)
-		return s, "", err
+		o.doing("asking the other server for its model")
+		o.watch.lap(Verify)
+		m.Session, err = o.far(ctx, p.Manifest.Remote)
+		o.watch.lap(Session)
+		return err
 	}
-	say("reading the model")
+	o.doing("reading the model")
 	data, apart, err := inspect(p)
 	if err != nil {
-		return nil, "", err
+		return err
 	}
-	backend := e.here
+	m.Apart = apart
+	backend := o.here
 	if apart != "" {
-		if backend = e.apart; backend == nil {
-			return nil, "", problem.ModelInvalid.New("the model needs a process of its own (%s), and there is none to be had here", apart)
+		if backend = o.apart; backend == nil {
+			return problem.ModelInvalid.New("the model needs a process of its own (%s), and there is none to be had here", apart)
 		}
 	}
-	say("loading the model")
-	s, err = backend.Load(ctx, data, infer.Options{IntraThreads: p.Manifest.Serving.Threads, Again: p.Model})
+	o.doing("loading the model")
+	o.watch.lap(Verify)
+	before := o.scale.used()
+	m.Session, err = backend.Load(ctx, data, infer.Options{IntraThreads: cmp.Or(o.threads, p.Manifest.Serving.Threads), Again: p.Model})
 	if err != nil {
-		return nil, "", loadProblem(ctx, err)
+		return loadProblem(ctx, err)
 	}
-	return s, apart, nil
+	o.watch.lap(Session)
+	if apart == "" {
+		// Weights stay as large as they are in the file, give or take what is folded.
+		m.session = o.scale.took(before, int64(len(data)))
+		m.filled = o.scale.used()
+	}
+	return nil
 }
 
 // far connects to the server that a package names, if the operator allows it: a
@@ -81,9 +96,12 @@ func (e engines) allowed(address string) bool {
 	return err == nil && (slices.Contains(e.hosts, address) || slices.Contains(e.hosts, host))
 }
 
-// Ill says why requests would fail now: the model is computed elsewhere, and
-// whoever does is gone. Otherwise it is nil.
+// Ill says why requests would fail now: the model is marked unhealthy, or it is
+// computed elsewhere, and whoever does is gone. Otherwise it is nil.
 func (m *Model) Ill() error {
+	if ill := m.Marked(); ill != nil {
+		return ill
+	}
 	if m.monitor == nil {
 		return nil
 	}
@@ -92,6 +110,9 @@ func (m *Model) Ill() error {
 
 // await is Ill that waits a little where that promises an answer.
 func (m *Model) await(ctx context.Context) error {
+	if ill := m.Marked(); ill != nil {
+		return ill
+	}
 	if m.monitor == nil {
 		return nil
 	}

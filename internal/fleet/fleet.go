@@ -12,7 +12,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/goshawk-ai/goshawk/internal/calibrate"
 	"github.com/goshawk-ai/goshawk/internal/infer"
+	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/wording"
@@ -35,7 +37,17 @@ type Options struct {
 	Registerer  prometheus.Registerer // nil registers nothing
 	Default     string                // the reference that a request without one means; readiness waits for it
 	Explicit    bool                  // only the default, the required and what Load names are loaded
-	Unloaded    func(v Version)       // told after a version's memory was given back; may be nil
+	// Plan says how a package is to be run here, before it is loaded and when
+	// Replan asks; nil is as its manifest says, and else one thread a run.
+	Plan     func(p *model.Package) calibrate.Plan
+	Loaded   func(m *Model)  // told before requests can reach the version, and when its plan has changed; may be nil
+	Unloaded func(v Version) // told after a version's memory was given back; may be nil
+	Overruns int             // runs in a row that had to be ended until a model is unhealthy; 0 is 3
+	Required []string        // names that readiness waits for, beside those of required versions
+	// Budget bounds what all models together take, in bytes (see Model.Bytes); 0 is
+	// no bound. Who is not used sleeps then, the least recently used first.
+	Budget int64
+	Now    func() time.Time // what cold starts are timed by; nil is time.Now
 }
 
 // Fleet is the loaded models. Start loads them, Acquire hands them out, Close
@@ -48,6 +60,13 @@ type Fleet struct {
 	done    chan struct{}  // closed when the loop has ended
 	drains  sync.WaitGroup // retired models that somebody still uses
 	metrics *collector
+	scale   *scale
+	hooks   *hooks
+	hungry  atomic.Bool // somebody waits for memory
+
+	// Only the loop uses these.
+	look     time.Duration // after which it looks again; 0 is when something happens
+	standard string        // key of the version that the default means
 
 	mu       sync.Mutex
 	entries  map[string]*entry // guarded by mu; by NAME@DIGEST; written by the loop only
@@ -58,6 +77,18 @@ type Fleet struct {
 	draining map[string]int    // guarded by mu; by name, models that were retired and are in use
 	leaving  map[string]*entry // guarded by mu; those models by NAME@DIGEST
 	broken   map[*entry]error  // guarded by mu; ready ones that will not answer again, and why
+	renewed  map[*entry]*Model // guarded by mu; ready ones, and the same model loaded anew for another plan
+
+	turn     time.Duration // guarded by mu; as the constants of these names
+	patience time.Duration // guarded by mu
+
+	resident  map[*entry]bool  // guarded by mu; those whose memory is not given back yet
+	dismissed map[*entry]bool  // guarded by mu; those of them that are to sleep
+	pins      map[*entry]bool  // guarded by mu; those that must not
+	weights   map[string]int64 // guarded by mu; by digest, what a version took when it was loaded
+	wakes     int64            // guarded by mu; how often one that slept was loaded
+	sleeps    int64            // guarded by mu; how often one was put to sleep for another
+	refusals  int64            // guarded by mu; how often there was no memory for one
 }
 
 // routes is an immutable table: what a reference means now. NAME, NAME@ALIAS,
@@ -71,12 +102,18 @@ func New(o Options) *Fleet {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	f := &Fleet{
 		o: o, wake: make(chan struct{}, 1), done: make(chan struct{}),
 		entries: map[string]*entry{}, changed: make(chan struct{}),
 		off: map[string]bool{}, again: map[string]bool{}, seen: map[string]bool{}, draining: map[string]int{},
-		leaving: map[string]*entry{}, broken: map[*entry]error{},
+		leaving: map[string]*entry{}, broken: map[*entry]error{}, renewed: map[*entry]*Model{},
+		resident: map[*entry]bool{}, dismissed: map[*entry]bool{}, pins: map[*entry]bool{}, weights: map[string]int64{},
+		scale: newScale(o.Backend), turn: turn, patience: patience,
 	}
+	f.hooks = &hooks{f.freed, o.Now}
 	f.routes.Store(&routes{})
 	f.metrics = newCollector(f)
 	return f
@@ -121,14 +158,18 @@ func (f *Fleet) Close() {
 // problem.ModelNotFound, or with problem.ModelUnhealthy which says why. A version
 // that sleeps is woken, and Acquire fails until it is awake; see AcquireContext.
 func (f *Fleet) Acquire(ref string) (m *Model, release func(), err error) {
+	return f.acquire(ref, nil)
+}
+
+func (f *Fleet) acquire(ref string, c *claim) (m *Model, release func(), err error) {
 	if ref == "" {
 		ref = f.o.Default
 	}
 	for {
 		e, err := f.find(ref)
 		if err == nil {
-			if m, ok := e.acquire(); ok {
-				return m, e.release, nil
+			if m, release, ok := e.acquire(c == nil || c.request); ok {
+				return m, release, nil
 			}
 		}
 		if m, release, ok := f.joinLeaving(ref); ok {
@@ -137,7 +178,7 @@ func (f *Fleet) Acquire(ref string) (m *Model, release func(), err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if err := f.unavailable(e); err != nil {
+		if err := f.unavailable(e, c); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -159,11 +200,26 @@ func (f *Fleet) joinLeaving(ref string) (m *Model, release func(), ok bool) {
 
 // AcquireContext is Acquire that waits while the model is being loaded. It fails
 // with problem.ModelUnhealthy too where the model is computed elsewhere and
-// whoever does it is gone.
+// whoever does it is gone, and with problem.Overloaded where there is no memory
+// for it.
 func (f *Fleet) AcquireContext(ctx context.Context, ref string) (m *Model, release func(), err error) {
+	c := claim{request: true}
+	defer c.drop()
+	return f.await(ctx, ref, &c)
+}
+
+// Look is AcquireContext for somebody who wants to know what the model is. It is
+// no request, and what it finds is no answer.
+func (f *Fleet) Look(ctx context.Context, ref string) (m *Model, release func(), err error) {
+	c := claim{}
+	defer c.drop()
+	return f.await(ctx, ref, &c)
+}
+
+func (f *Fleet) await(ctx context.Context, ref string, c *claim) (m *Model, release func(), err error) {
 	for {
 		changed := f.watch()
-		m, release, err := f.Acquire(ref)
+		m, release, err := f.acquire(ref, c)
 		if !soon(err) {
 			if err == nil {
 				if err := m.await(ctx); err != nil {
@@ -180,6 +236,29 @@ func (f *Fleet) AcquireContext(ctx context.Context, ref string) (m *Model, relea
 		case <-ctx.Done():
 			return nil, nil, context.Cause(ctx)
 		}
+	}
+}
+
+// claim is a caller's place beside an entry that it waits for: a model for which
+// somebody waits is in use as soon as it is there.
+type claim struct {
+	request bool
+	e       *entry
+	turned  int // how many were turned away before
+}
+
+// on moves the claim to an entry.
+func (c *claim) on(e *entry) {
+	if c.e != e {
+		c.drop()
+		c.e, c.turned = e, e.claim(c.request)
+	}
+}
+
+func (c *claim) drop() {
+	if c.e != nil {
+		c.e.unclaim(c.request)
+		c.e = nil
 	}
 }
 
@@ -221,8 +300,11 @@ func (f *Fleet) resolve(ref string) (Version, error) {
 }
 
 // unavailable says why an entry cannot be used; nil means: look again, the table
-// has a new one.
-func (f *Fleet) unavailable(e *entry) error {
+// has a new one. c, which may be nil, is the caller's claim.
+func (f *Fleet) unavailable(e *entry, c *claim) error {
+	if c != nil {
+		c.on(e)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
@@ -240,7 +322,9 @@ func (f *Fleet) unavailable(e *entry) error {
 		return problem.ModelUnhealthy.New("the model %q cannot be served: %s", e.version.Name, sentence(e.why)).Because(e.why)
 	case e.state == Unloaded:
 		return problem.ModelUnhealthy.New("the model %q is unloaded; POST /v2/repository/models/%s/load brings it back", e.version.Name, e.version.Name)
-	case e.state == Sleeping && !e.wanted:
+	case e.state == Sleeping && e.why != nil && (c != nil && c.turned != e.turned || time.Now().Before(e.until)):
+		return e.why
+	case !e.wanted:
 		e.wanted = true
 		f.kick()
 	}
@@ -273,30 +357,37 @@ func (f *Fleet) ended() bool {
 	}
 }
 
-// Ready is nil when the default model and the required ones have answered their
-// probes; else it says which has not, and why.
+// Ready is nil when the default model and the required ones can answer; else it
+// says which cannot, and why. It wakes nothing: one that sleeps wakes by itself.
 func (f *Fleet) Ready() error {
-	refs := []string{}
-	if f.o.Default != "" {
-		refs = append(refs, f.o.Default)
-	}
-	for _, v := range f.o.Source.Versions() {
-		if v.Required {
-			refs = append(refs, v.Name) // an older version may answer for it
-		}
-	}
-	for _, ref := range refs {
-		m, release, err := f.Acquire(ref)
-		if err != nil {
+	for _, ref := range f.needed(f.o.Source.Versions()) {
+		if err := f.able(ref); err != nil {
 			return err
-		}
-		ill := m.Ill()
-		release()
-		if ill != nil {
-			return ill
 		}
 	}
 	return nil
+}
+
+// able says why a reference would get no answer.
+func (f *Fleet) able(ref string) error {
+	for {
+		e, err := f.find(ref)
+		if err != nil {
+			return err
+		}
+		e.mu.Lock()
+		state, retired, m := e.state, e.retired, e.model
+		e.mu.Unlock()
+		switch {
+		case retired && !f.ended(): // the table has another one
+		case state == Ready && !retired:
+			return m.Ill()
+		case state == Sleeping:
+			return nil
+		default:
+			return f.unavailable(e, nil)
+		}
+	}
 }
 
 // WaitReady waits until Ready is nil. It gives up when a model failed that
@@ -317,6 +408,9 @@ func (f *Fleet) WaitReady(ctx context.Context) error {
 		}
 	}
 }
+
+// Changed gives the channel that the next change of a state closes.
+func (f *Fleet) Changed() <-chan struct{} { return f.watch() }
 
 // watch gives the channel that the next change of a state closes.
 func (f *Fleet) watch() <-chan struct{} {

@@ -19,13 +19,16 @@ func (f *Fleet) loop(ctx context.Context) {
 	tick := time.NewTimer(time.Minute)
 	defer tick.Stop()
 	for {
-		wanted := f.sync()
+		wanted := f.sync(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if len(wanted) > 0 {
-			f.load(ctx, wanted[0]) // one, then look again: the source may have changed meanwhile
-			continue
+		if f.next(ctx, wanted) {
+			continue // the source may have changed meanwhile
+		}
+		var look <-chan time.Time
+		if f.look > 0 {
+			look = time.After(f.look)
 		}
 		tick.Reset(f.pause())
 		select {
@@ -34,8 +37,89 @@ func (f *Fleet) loop(ctx context.Context) {
 		case <-f.o.Source.Changed():
 		case <-f.wake:
 		case <-tick.C:
+		case <-look:
 		}
 	}
+}
+
+// next loads the most urgent of those that are to be loaded, and reports whether
+// there is something to do at once. One that waits for memory lets nobody pass:
+// others would take what is being given back for its sake.
+func (f *Fleet) next(ctx context.Context, wanted []*entry) (busy bool) {
+	f.look = 0
+	f.hungry.Store(len(wanted) > 0) // before anybody is looked at: who becomes idle meanwhile is not missed
+	for _, e := range wanted {
+		e.begin()
+		need, err := f.need(ctx, e)
+		if err != nil {
+			if ctx.Err() == nil {
+				f.fail(e, err)
+			}
+			return true
+		}
+		what, err := f.admit(e, need)
+		if what == waits && f.late(e) {
+			what, err = refused, f.noTime(e)
+		}
+		switch what {
+		case admitted:
+			f.load(ctx, e)
+			return true
+		case dozes:
+			e.rest(nil)
+			f.announce()
+		case refused:
+			f.turnAway(e, err)
+			return true
+		case waits:
+			return f.dismisses()
+		}
+	}
+	f.hungry.Store(f.trim())
+	return f.dismisses()
+}
+
+// late tells whether an entry has waited for memory for too long. What readiness
+// depends on waits for as long as it takes.
+func (f *Fleet) late(e *entry) bool {
+	f.mu.Lock()
+	pinned, patience := f.pins[e], f.patience
+	f.mu.Unlock()
+	now := time.Now()
+	if e.hungry.IsZero() {
+		e.hungry = now
+	}
+	f.lookIn(patience)
+	return !pinned && now.Sub(e.hungry) >= patience
+}
+
+// dismisses tells whether somebody is to be put to sleep now.
+func (f *Fleet) dismisses() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.dismissed) > 0
+}
+
+// turnAway lets those who wait for an entry go, since there is no memory for it.
+// What readiness depends on has failed then, and so has what never fits.
+func (f *Fleet) turnAway(e *entry, why error) {
+	f.mu.Lock()
+	f.refusals++
+	pinned := f.pins[e]
+	f.mu.Unlock()
+	if pinned || !errors.Is(why, problem.Overloaded) {
+		f.fail(e, why)
+		return
+	}
+	f.o.Logger.Warn("model not loaded", "model", e.name(), "version", e.digest, "reason", sentence(why))
+	e.rest(why)
+	f.announce()
+}
+
+func (f *Fleet) fail(e *entry, err error) {
+	f.o.Logger.Error("model failed to load", "model", e.name(), "version", e.digest, "reason", sentence(err), "cause", fmt.Sprint(err))
+	e.set(Failed, nil, err)
+	f.announce()
 }
 
 // pause is how long nothing is due: a minute, or until a failed load is tried again.
@@ -55,12 +139,19 @@ func (f *Fleet) pause() time.Duration {
 
 // sync brings entries and routes in line with the source and says what should be
 // loaded, most urgent first.
-func (f *Fleet) sync() []*entry {
+func (f *Fleet) sync(ctx context.Context) []*entry {
 	versions := f.o.Source.Versions()
+	if ctx.Err() == nil && f.o.Default != "" {
+		f.standard = ""
+		if v, err := f.resolve(f.o.Default); err == nil {
+			f.standard = key(v)
+		}
+	}
 	f.mu.Lock()
 	leaving := f.enter(versions)
 	table := f.table(versions)
 	leaving = append(leaving, f.supersede(versions, table)...)
+	f.pin(versions, table)
 	for _, e := range leaving {
 		if e.is(Ready) {
 			f.leaving[e.key()] = e
@@ -79,14 +170,15 @@ func (f *Fleet) sync() []*entry {
 // enter makes entries for new versions, takes over moved aliases and gives what
 // is to be drained because somebody unloaded it. f.mu is held.
 func (f *Fleet) enter(versions []Version) (leaving []*entry) {
-	leaving = f.condemned()
+	leaving = append(f.condemned(), f.doze()...)
+	leaving = append(leaving, f.exchanged()...)
 	for _, v := range versions {
 		f.meet(v)
 		state := Loading
 		switch {
 		case f.off[v.Name]:
 			state = Unloaded
-		case dormant(v):
+		case dormant(v) && key(v) != f.standard:
 			state = Sleeping
 		}
 		e := f.entries[key(v)]
@@ -95,12 +187,13 @@ func (f *Fleet) enter(versions []Version) (leaving []*entry) {
 			if state != Unloaded {
 				state = Failed
 			}
-			f.entries[key(v)] = newEntry(v, state)
+			f.entries[key(v)] = newEntry(v, state, f.hooks)
 			f.entries[key(v)].why = v.Refused
 		case e == nil:
-			f.entries[key(v)] = newEntry(v, state)
+			f.entries[key(v)] = newEntry(v, state, f.hooks)
+			f.entries[key(v)].wanted = f.again[v.Name] && state == Loading
 		case state == Unloaded && !e.is(Unloaded):
-			f.entries[key(v)] = newEntry(v, Unloaded)
+			f.entries[key(v)] = newEntry(v, Unloaded, f.hooks)
 			leaving = append(leaving, e)
 		default:
 			e.renew(v, state, f.again[v.Name])
@@ -119,7 +212,7 @@ func (f *Fleet) condemned() (leaving []*entry) {
 			continue // it went another way meanwhile
 		}
 		e.mu.Lock()
-		failed := newEntry(e.version, Failed)
+		failed := newEntry(e.version, Failed, f.hooks)
 		failed.why, failed.pkg = why, e.pkg
 		e.mu.Unlock()
 		f.entries[k] = failed
@@ -139,23 +232,6 @@ func (f *Fleet) meet(v Version) {
 	if f.o.Explicit && !v.Required && v.Name != name {
 		f.off[v.Name] = true
 	}
-}
-
-// renew takes over what the source says now, and whether the version should be
-// loaded.
-func (e *entry) renew(v Version, state State, again bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.version = v
-	switch {
-	case e.state == Unloaded:
-		e.state = state
-	case e.state == Sleeping && (state == Loading || e.wanted):
-		e.state = Loading
-	case e.state == Failed && (again || !e.retry.IsZero() && !time.Now().Before(e.retry)):
-		e.state, e.why, e.retry = state, nil, time.Time{}
-	}
-	e.woken = e.wanted && state == Sleeping || e.woken && state == Sleeping
 }
 
 // dormant versions are loaded only when somebody asks for them.
@@ -217,7 +293,7 @@ func (f *Fleet) supersede(versions []Version, t *routes) (leaving []*entry) {
 	for ref, e := range t.to {
 		routed[e] = true
 		// Digests and numbers lead to every version; only aliases keep one loaded.
-		if v, byDigest := listed[ref]; (!byDigest || !dormant(v)) && !strings.Contains(ref, "/") {
+		if v, byDigest := listed[ref]; (!byDigest || !dormant(v) || ref == f.standard) && !strings.Contains(ref, "/") {
 			served[e] = true
 		}
 	}
@@ -229,8 +305,9 @@ func (f *Fleet) supersede(versions []Version, t *routes) (leaving []*entry) {
 			continue
 		case !here:
 			delete(f.entries, k)
+			delete(f.weights, e.digest)
 		case !served[e] && e.spent(old):
-			f.entries[k] = newEntry(v, Sleeping)
+			f.entries[k] = newEntry(v, Sleeping, f.hooks)
 			t.to[k], t.to[numbered(v)] = f.entries[k], f.entries[k]
 		default:
 			continue
@@ -241,7 +318,7 @@ func (f *Fleet) supersede(versions []Version, t *routes) (leaving []*entry) {
 }
 
 // wanted lists what is to be loaded: the default, then what is required, then
-// the oldest.
+// what somebody waits for, then the oldest.
 func (f *Fleet) wanted() []*entry {
 	first := f.routes.Load().to[f.o.Default]
 	f.mu.Lock()
@@ -258,8 +335,10 @@ func (f *Fleet) wanted() []*entry {
 			return 0
 		case e.version.Required:
 			return 1
+		case e.isWanted():
+			return 2
 		}
-		return 2
+		return 3
 	}
 	slices.SortFunc(list, func(a, b *entry) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), a.version.Added.Compare(b.version.Added), cmp.Compare(key(a.version), key(b.version)))
@@ -270,28 +349,51 @@ func (f *Fleet) wanted() []*entry {
 // load brings one version to Ready or Failed. Nothing that serves waits for it.
 func (f *Fleet) load(ctx context.Context, e *entry) {
 	e.mu.Lock()
-	v := e.version
+	v, watch, woken := e.version, e.watch, e.dozing || e.woken
 	e.mu.Unlock()
 	began := time.Now()
-	m, err := f.open(ctx, v, e)
+	m, err := f.open(ctx, v, e, watch)
+	if err == nil && ctx.Err() == nil {
+		if err = f.settle(e, m); err != nil {
+			f.unload(m, v)
+			f.turnAway(e, err)
+			return
+		}
+	}
 	if ctx.Err() != nil {
 		if m != nil {
-			_ = m.close()
+			f.unload(m, v)
 		}
 		return
 	}
-	log := f.o.Logger.With("model", v.Name, "version", v.Digest, "took_ms", ms(time.Since(began)))
 	if err != nil {
-		e.set(Failed, nil, err)
+		f.fail(e, err)
 		if errors.Is(err, problem.ModelUnhealthy) {
 			e.later()
 		}
-		log.Error("model failed to load", "reason", sentence(err), "cause", fmt.Sprint(err))
 		return
 	}
+	m.overruns, m.condemn = f.o.Overruns, func(why error) { f.condemn(e, why) }
+	f.loaded(m)
+	watch.lap(WarmUp)
 	e.set(Ready, m, nil)
+	if woken {
+		f.mu.Lock()
+		f.wakes++
+		f.mu.Unlock()
+	}
 	f.heed(e, m)
-	log.Info("model ready", "classes", m.Classes, "rows", m.Rows)
+	f.o.Logger.Info("model ready", "model", v.Name, "version", v.Digest, "took_ms", ms(time.Since(began)), "classes", m.Classes, "rows", m.Rows, "bytes", m.Bytes())
+}
+
+// unload gives a model's memory back. It waits while another is being loaded and
+// weighed.
+func (f *Fleet) unload(m *Model, v Version) {
+	f.scale.Lock()
+	defer f.scale.Unlock()
+	if err := m.close(); err != nil {
+		f.o.Logger.Error("model failed to unload", "model", v.Name, "version", v.Digest, "cause", err.Error())
+	}
 }
 
 // heed waits until whoever computes the model is gone for good, or the model is
@@ -336,10 +438,11 @@ func (f *Fleet) drain(e *entry) {
 		defer f.drainedOne(v.Name)
 		<-e.drained
 		f.forget(e)
-		if err := m.close(); err != nil {
-			f.o.Logger.Error("model failed to unload", "model", v.Name, "version", v.Digest, "cause", err.Error())
-		}
-		if f.o.Unloaded != nil {
+		f.unload(m, v)
+		f.mu.Lock()
+		delete(f.resident, e)
+		f.mu.Unlock()
+		if f.o.Unloaded != nil && !f.succeeded(e) {
 			f.o.Unloaded(v)
 		}
 	})
@@ -360,4 +463,5 @@ func (f *Fleet) drainedOne(name string) {
 	}
 	f.mu.Unlock()
 	f.announce()
+	f.freed()
 }

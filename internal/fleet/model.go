@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/goshawk-ai/goshawk/internal/calibrate"
 	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/problem"
@@ -35,11 +37,23 @@ type Model struct {
 	// this one, or on another server.
 	Apart string
 
+	plan    atomic.Pointer[calibrate.Plan]
+	session int64        // bytes that making the session took, or that its process takes
+	runs    int64        // bytes that the first runs added
+	slots   atomic.Int64 // bytes of the slots that were made
+	filled  int64        // what was allocated when the session was there
+
 	outputs []output        // logits, then embedding
 	monitor infer.Monitored // the session, where it is computed elsewhere
 
-	mu   sync.Mutex
-	free []*Slot // guarded by mu; no run is using them
+	joins    atomic.Bool     // rows of different requests may share a run
+	stamina  stamina         // how its runs end
+	overruns int             // that make it unhealthy; 0 is Overruns
+	condemn  func(why error) // takes it out of service; nil outside of a fleet
+
+	mu      sync.Mutex
+	free    []*Slot  // guarded by mu; no run is using them
+	batches []*Batch // guarded by mu; the same
 }
 
 // output is what one run of the model really gave: not every model declares it.
@@ -78,21 +92,47 @@ func inspect(p *model.Package) (data []byte, apart string, err error) {
 	return data, apart, nil
 }
 
+// opening is how a package is loaded.
+type opening struct {
+	engines
+	scale *scale     // nil weighs nothing
+	watch *stopwatch // nil times nothing
+	say   func(string)
+}
+
+func (o *opening) doing(what string) {
+	if o.say != nil {
+		o.say(what)
+	}
+}
+
 // load makes a model of a package: session, binding, and one run that shows the
-// outputs' real shapes. say is told what is being done, in words that fit "… did
-// not end".
-func load(ctx context.Context, by engines, p *model.Package, v Version, say func(string)) (*Model, error) {
+// outputs' real shapes. o.say is told what is being done, in words that fit "…
+// did not end".
+func load(ctx context.Context, o opening, p *model.Package, v Version) (*Model, error) {
 	began := time.Now()
-	session, apart, err := by.load(ctx, p, say)
-	if err != nil {
+	m := &Model{Version: v, Package: p}
+	if err := o.load(ctx, m); err != nil {
 		return nil, err
 	}
-	m := &Model{Version: v, Package: p, Session: session, Apart: apart, LoadTime: time.Since(began)}
-	m.monitor, _ = session.(infer.Monitored)
-	if err := m.prepare(ctx, say); err != nil {
-		return nil, errors.Join(err, session.Close())
+	m.LoadTime = time.Since(began)
+	m.monitor, _ = m.Session.(infer.Monitored)
+	if err := m.prepare(ctx, o.doing); err != nil {
+		return nil, errors.Join(err, m.Session.Close())
 	}
+	m.weigh(o.scale)
 	return m, nil
+}
+
+// weigh counts what the runs so far have added, or what the model's own process
+// takes.
+func (m *Model) weigh(s *scale) {
+	switch other, elsewhere := m.Session.(infer.Weighed); {
+	case elsewhere:
+		m.session = other.Weight()
+	case m.filled > 0:
+		m.runs = s.took(m.filled, 0)
+	}
 }
 
 func (m *Model) prepare(ctx context.Context, say func(string)) error {

@@ -5,30 +5,56 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/goshawk-ai/goshawk/internal/infer"
+	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 )
 
-// open loads a version and proves that it answers.
-func (f *Fleet) open(ctx context.Context, v Version, e *entry) (*Model, error) {
-	p, err := f.o.Source.Open(ctx, v.Digest)
+// fetch opens a version's package, once for each load.
+func (f *Fleet) fetch(ctx context.Context, e *entry) (*model.Package, error) {
+	if e.fetched != nil {
+		return e.fetched, nil
+	}
+	p, err := f.o.Source.Open(ctx, e.digest)
 	if err != nil {
 		return nil, err
 	}
+	e.fetched = p
 	e.mu.Lock()
 	e.pkg = p
+	e.watch.lap(Fetch)
 	e.mu.Unlock()
+	return p, nil
+}
+
+// open loads a version and proves that it answers.
+func (f *Fleet) open(ctx context.Context, v Version, e *entry, watch *stopwatch) (*Model, error) {
+	p, err := f.fetch(ctx, e)
+	e.fetched = nil
+	if err != nil {
+		return nil, err
+	}
 	report, err := f.checked(ctx, v)
 	if err != nil {
 		return nil, err
 	}
-	m, err := load(ctx, f.engines(), p, v, func(string) {})
+	plan := f.plan(p)
+	by := f.engines()
+	by.threads = plan.Threads
+	f.scale.Lock() // nothing else is loaded or unloaded while this is weighed
+	defer f.scale.Unlock()
+	m, err := load(infer.Aside(ctx), opening{engines: by, scale: f.scale, watch: watch}, p, v)
 	if err != nil {
 		return nil, err
 	}
 	m.obey(report)
+	if err := m.follow(ctx, plan); err != nil {
+		return nil, errors.Join(err, m.close())
+	}
 	if _, err := m.Probe(ctx, f.o.Decoder); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
+	m.weigh(f.scale)
 	return m, nil
 }
 

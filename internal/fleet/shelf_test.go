@@ -20,6 +20,7 @@ import (
 type shelf struct {
 	tb      testing.TB
 	changed chan struct{}
+	opening func() // called by Open; may be nil
 
 	mu       sync.Mutex
 	versions []fleet.Version   // guarded by mu
@@ -90,6 +91,9 @@ func (s *shelf) Resolve(ref string) (fleet.Version, error) {
 }
 
 func (s *shelf) Open(_ context.Context, digest string) (*model.Package, error) {
+	if s.opening != nil {
+		s.opening()
+	}
 	dir, _ := s.Directory(digest)
 	return model.Open(os.DirFS(dir))
 }
@@ -110,7 +114,10 @@ func (s *shelf) start(o fleet.Options) *fleet.Fleet {
 	if err != nil {
 		s.tb.Fatal(err)
 	}
-	o.Backend, o.Source, o.Decoder = orttest.Open(s.tb), s, decoder
+	if o.Backend == nil {
+		o.Backend = orttest.Open(s.tb)
+	}
+	o.Source, o.Decoder = s, decoder
 	f := fleet.New(o)
 	if err := f.Start(s.tb.Context()); err != nil {
 		s.tb.Fatal(err)

@@ -64,6 +64,10 @@ func (m *Model) newSlot() (*Slot, error) {
 			*views[i] = make([]float32, o.row)
 		}
 	}
+	m.slots.Add(int64(len(in.Data)))
+	for _, t := range s.out {
+		m.slots.Add(int64(len(t.Data)))
+	}
 	return s, nil
 }
 

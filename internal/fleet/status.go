@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goshawk-ai/goshawk/internal/calibrate"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
@@ -25,9 +26,12 @@ type Status struct {
 	TopK       int
 	Rows       int // as Model.Rows
 	LoadMS     float64
-	FirstMS    float64 // the first run
-	Report     *Report // of the check; nil for a built-in package
-	Apart      string  // as Model.Apart
+	FirstMS    float64        // the first run
+	Report     *Report        // of the check; nil for a built-in package
+	Apart      string         // as Model.Apart
+	Plan       calibrate.Plan // how it is run, and why so; zero until the model was loaded
+	Bytes      int64          // that the model takes; 0 where it is not loaded, or on another server
+	Cold       *ColdStart     // what it took until it answered; nil where it is not loaded
 }
 
 // Models lists all versions, by name, number and age: of a number whose files
@@ -78,14 +82,19 @@ func (e *entry) status() Status {
 	if e.why != nil {
 		s.Reason = sentence(e.why)
 	}
+	if e.watch != nil && e.state == Ready {
+		cold := e.watch.ColdStart
+		s.Cold = &cold
+	}
 	m := e.model
 	if m == nil {
 		return s
 	}
-	s.Package, s.Report, s.Apart = m.Package, m.Report, m.Apart
+	s.Package, s.Report, s.Apart, s.Plan = m.Package, m.Report, m.Apart, m.Plan()
 	if ill := m.Ill(); ill != nil {
 		s.State, s.Reason = Failed, sentence(ill)
 	}
+	s.Bytes = m.Bytes()
 	s.LoadMS, s.FirstMS = ms(m.LoadTime), ms(m.FirstTime)
 	if m.Pictures() {
 		s.Input, s.Output, s.Recipe = &m.Binding.Input, &m.Binding.Logits, &m.Binding.Recipe

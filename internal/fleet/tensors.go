@@ -172,7 +172,7 @@ func (m *Model) RunTensors(ctx context.Context, in, out []*tensor.Tensor) error 
 	}
 	native, ok := errors.AsType[*infer.Error](err)
 	switch {
-	case !ok || ctx.Err() != nil:
+	case !ok || ctx.Err() != nil || native.Code == infer.Unavailable: // no fault of these inputs
 	case native.Code == infer.BadInput:
 		return problem.InvalidRequest.New("the model %q refuses these inputs: %s", m.Version.Name, wording.Cut(native.Message)).Because(err)
 	case native.Code != infer.OutOfMemory && native.Code != infer.Unavailable:

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/goshawk-ai/goshawk/internal/access"
+	"github.com/goshawk-ai/goshawk/internal/calibrate"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/predict"
 	"github.com/goshawk-ai/goshawk/internal/telemetry"
@@ -130,8 +131,24 @@ type ModelInfo struct {
 	Input       *InputInfo `json:"input,omitempty"`
 	Preprocess  any        `json:"preprocess,omitempty"` // as the package's goshawk.yaml writes it, presets filled in
 	Outputs     []Tensor   `json:"outputs"`
+	MemoryBytes int64      `json:"memory_bytes,omitempty"` // that it takes now; 0 where it is not loaded, or elsewhere
+	ColdStart   *ColdStart `json:"cold_start,omitempty"`   // nil where it is not loaded
+
+	Serving *calibrate.Document `json:"serving,omitempty"` // how it is run, and why so; nil until it was loaded
 
 	LabelList []model.Label `json:"-"` // by index, for GET /v1/models/{name}/labels
+}
+
+// ColdStart is what it took until a version answered. The parts add up to TotalMS.
+type ColdStart struct {
+	Began         time.Time `json:"began"`
+	WaitMS        float64   `json:"wait_ms"` // for its turn, and for memory that others held
+	FetchMS       float64   `json:"fetch_ms"`
+	VerifyMS      float64   `json:"verify_ms"`
+	SessionMS     float64   `json:"session_ms"`
+	WarmUpMS      float64   `json:"warm_up_ms"`
+	FirstAnswerMS float64   `json:"first_answer_ms"` // 0 until there was one
+	TotalMS       float64   `json:"total_ms"`
 }
 
 // InputInfo is the tensor that a picture becomes.

@@ -32,7 +32,17 @@ func (d *door) predictions(x *exchange, r *http.Request) error {
 		x.send(r, http.StatusOK, csvType+"; charset=utf-8; header=present", table.Bytes())
 		return nil
 	}
-	return x.document(r, answer)
+	return x.predictions(r, answer)
+}
+
+// predictions sends an answer as JSON.
+func (x *exchange) predictions(r *http.Request, answer *predict.Answer) error {
+	content, err := answer.AppendJSON(make([]byte, 0, 1024))
+	if err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	x.send(r, http.StatusOK, jsonType, append(content, '\n'))
+	return nil
 }
 
 // run classifies. A single picture's problem is the request's. The pictures'

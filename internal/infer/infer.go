@@ -59,6 +59,33 @@ type Monitored interface {
 	Broken() <-chan struct{}
 }
 
+// Scale is a Backend whose models lie in this process.
+type Scale interface {
+	Backend
+	// Used is what all the process has allocated outside of Go's memory now: the
+	// difference over a load is what that took, where nothing else goes on beside
+	// it. It is 0 where it cannot be known.
+	Used() int64
+}
+
+// Weighed is a Session whose model lies in another process of ours.
+type Weighed interface {
+	Session
+	// Weight is the memory that the process has for itself now, in bytes; 0 where
+	// it cannot be known.
+	Weight() int64
+}
+
+type asideKey struct{}
+
+// Aside marks what is done with a context as work for which nobody's request
+// should wait: loading and warming a model. A backend may do it on threads that
+// get only the time that nobody else wants.
+func Aside(ctx context.Context) context.Context { return context.WithValue(ctx, asideKey{}, true) }
+
+// IsAside tells a context that Aside has marked.
+func IsAside(ctx context.Context) bool { return ctx.Value(asideKey{}) != nil }
+
 // Code is the class of a runtime's failure.
 type Code int
 

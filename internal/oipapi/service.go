@@ -52,6 +52,11 @@ type Description struct {
 	Scores   string        // the output whose last axis is Labels
 	Labels   []model.Label // none for a model of tensors
 	MaxBatch int           // rows of one run; 0 when the first axis is no batch
+
+	Instances  int               // runs at a time
+	Batch      int               // rows that requests are put together to
+	Delay      time.Duration     // for which a run waits for them
+	Parameters map[string]string // what Triton's configuration has no word for
 }
 
 // State is a line of the repository's index.
@@ -125,12 +130,16 @@ func (s *service) infer(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	priority, err := level(c.parameters["priority"])
+	if err != nil {
+		return nil, err
+	}
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, problem.DeadlineExceeded.New("the request was not done within its timeout of %v", timeout))
 		defer cancel()
 	}
-	r := predict.TensorRequest{Model: reference(c.model, c.version), Inputs: c.inputs}
+	r := predict.TensorRequest{Model: reference(c.model, c.version), Inputs: c.inputs, Priority: priority}
 	for _, o := range c.outputs {
 		r.Outputs = append(r.Outputs, o.name)
 	}
@@ -195,6 +204,26 @@ func microseconds(value any) (time.Duration, error) {
 		return 0, problem.InvalidRequest.New("the parameter timeout is %d; it is a number of microseconds", n)
 	}
 	return time.Duration(min(n, int64(maxTimeout/time.Microsecond))) * time.Microsecond, nil
+}
+
+// level reads a priority: 1 is served first, 0 is the model's default. One that
+// the model has no level for is its default too, as with Triton.
+func level(value any) (int, error) {
+	var n int64
+	switch v := value.(type) {
+	case nil:
+		return 0, nil
+	case int64:
+		n = v
+	case uint64:
+		n = int64(min(v, math.MaxInt32))
+	default:
+		return 0, problem.InvalidRequest.New("the parameter priority is a whole number: 1 is served first, 0 is the model's default")
+	}
+	if n < 0 {
+		return 0, problem.InvalidRequest.New("the parameter priority is %d; 1 is served first, 0 is the model's default", n)
+	}
+	return int(min(n, math.MaxInt32)), nil
 }
 
 // classify turns scores [N,classes] into the best k of each row, as Triton's

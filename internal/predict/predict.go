@@ -161,7 +161,7 @@ func (p *Predictor) one(ctx context.Context, m *fleet.Model, r *Request, i int, 
 		result.Predictions, err = w.interpret(m, r)
 	}
 	p.Metrics.picture(m.Version, &w.raw, err)
-	p.ledger.note(m.Version, 1, 1, TensorStages{w.raw.Queue, w.raw.Decode + w.raw.Preprocess, w.raw.Infer}, time.Since(began), err)
+	p.ledger.note(m.Version, 1, []Run{w.raw.Led}, TensorStages{w.raw.Queue, w.raw.Decode + w.raw.Preprocess, w.raw.Infer}, time.Since(began), err)
 	span.End(err)
 	return err
 }

@@ -16,11 +16,12 @@ import (
 func TestARowThatPanicsFailsItsRequestAlone(t *testing.T) {
 	s := schedule.New(schedule.Options{Lanes: 1})
 	defer s.Close()
-	err := (&Local{scheduler: s}).stack(t.Context(), 3, &TensorCall{}, func(_ context.Context, i int) ([]*tensor.Tensor, TensorStages, error) {
+	err := (&Local{scheduler: s}).stack(t.Context(), 3, &TensorCall{}, func(_ context.Context, i int, p *part) error {
 		if i == 1 {
 			panic("boom")
 		}
-		return []*tensor.Tensor{{Name: "y", Type: tensor.Uint8, Shape: []int64{1}, Data: []byte{1}}}, TensorStages{}, nil
+		p.out = []*tensor.Tensor{{Name: "y", Type: tensor.Uint8, Shape: []int64{1}, Data: []byte{1}}}
+		return nil
 	})
 	if !errors.Is(err, problem.Internal) || strings.Contains(err.Error(), "boom") {
 		t.Fatalf("err = %v, want an internal problem that shows nothing of the panic", err)

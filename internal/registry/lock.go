@@ -26,6 +26,20 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("the data directory %s is in use by %s; stop it, or choose another directory with --data", e.Dir, who)
 }
 
+// Served tells whether another process holds the data directory now.
+func Served(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, lockFile))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err != nil {
+		return errors.Is(err, unix.EWOULDBLOCK)
+	}
+	_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
+	return false
+}
+
 // takeLock holds the data directory until the file is closed, which the kernel
 // does when the process ends, however it ends.
 func takeLock(dir string) (*os.File, error) {

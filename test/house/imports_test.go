@@ -14,7 +14,7 @@ import (
 var floors = [][]string{
 	{"api", "examples", "internal/wording", "internal/strictyaml", "internal/problem", "internal/jsonscan", "internal/units", "internal/principal", "internal/telemetry", "internal/tensor", "internal/picture/turbo", "internal/picture"},
 	{"internal/model", "internal/infer", "internal/infer/ort", "internal/infer/oip", "internal/infer/child", "internal/interpret"},
-	{"internal/schedule", "internal/fleet", "internal/predict"},
+	{"internal/schedule", "internal/calibrate", "internal/fleet", "internal/predict"},
 	{"internal/registry"},
 	{"internal/access"},
 	{"internal/web", "internal/httpapi", "internal/oipapi"},

@@ -31,7 +31,10 @@ type session struct {
 	changed chan struct{} // guarded by mu; closed and replaced when there is one again, or never will be
 }
 
-var _ infer.Monitored = (*session)(nil)
+var (
+	_ infer.Monitored = (*session)(nil)
+	_ infer.Weighed   = (*session)(nil)
+)
 
 func (s *session) Inputs() []tensor.Spec  { return slices.Clone(s.ins) }
 func (s *session) Outputs() []tensor.Spec { return slices.Clone(s.outs) }
@@ -182,6 +185,21 @@ func (s *session) Await(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// Weight is the memory that the process has for itself; 0 where there is none.
+func (s *session) Weight() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.living()
+	if l == nil {
+		return 0
+	}
+	bytes, err := ownMemory(l.process.pid)
+	if err != nil {
+		return 0 // it has ended meanwhile, or this system does not tell
+	}
+	return bytes
 }
 
 // Broken is closed when the process died too often.

@@ -30,13 +30,15 @@ type Backend struct {
 	rt      *C.gh_runtime // made by Open, freed by Close
 	limit   int64         // the memory cap, or negative for none
 
+	provider C.int // GH_CPU, …
+
 	mu      sync.Mutex
 	open    int // sessions, and loads that are under way
 	closed  bool
 	janitor *janitor // used under mu
 }
 
-var _ infer.Backend = (*Backend)(nil)
+var _ infer.Scale = (*Backend)(nil)
 
 // Open finds the library, loads it and makes its environment, with telemetry
 // off and memory capped.
@@ -54,6 +56,9 @@ func Open(o LibraryOptions) (*Backend, error) {
 	if err := b.start(cmp.Or(o.MemoryCap, DefaultMemoryCap)); err != nil {
 		C.gh_close(rt)
 		return nil, fmt.Errorf("start ONNX Runtime: %w", err)
+	}
+	if err := b.choose(o.Provider); err != nil {
+		return nil, errors.Join(err, b.Close())
 	}
 	return b, nil
 }
@@ -185,7 +190,7 @@ func (b *Backend) fits(native unsafe.Pointer) error {
 	}
 	if err == nil && total > b.limit {
 		err = &infer.Error{Code: infer.OutOfMemory, Message: fmt.Sprintf(
-			"with this model all models hold %d bytes, and %d are allowed (memory.runtime)", total, b.limit)}
+			"with this model all models hold %d bytes, and %d are allowed (memory.budget and memory.runtime)", total, b.limit)}
 	}
 	return err
 }
@@ -207,6 +212,9 @@ func (b *Backend) load(ctx context.Context, model []byte, o infer.Options) (unsa
 		return nil, statusError(b.rt, status, infer.Failed)
 	}
 	defer C.gh_options_free(b.rt, options)
+	if err := b.provide(options); err != nil {
+		return nil, err
+	}
 
 	var mu sync.Mutex
 	loading := true

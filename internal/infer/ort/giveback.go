@@ -81,5 +81,9 @@ func (b *Backend) shrink() {
 
 func trim() { C.gh_trim() }
 
+// Used is what the C library has given out and not got back, in this whole
+// process: weights, graphs, the arena's regions and whatever others allocate.
+func (b *Backend) Used() int64 { return int64(C.gh_used()) }
+
 // unload ends a native session that got no further.
 func unload(b *Backend, native unsafe.Pointer) { C.gh_unload(b.rt, native) }

@@ -6,6 +6,9 @@
 #include <string.h>
 #ifdef __GLIBC__
 #include <malloc.h>
+#if __GLIBC_PREREQ(2, 33)
+#define HAVE_MALLINFO2 1
+#endif
 #endif
 
 enum { STRING_TYPE = 8 };
@@ -172,5 +175,16 @@ ort_status *gh_shrink(gh_runtime *r, gh_call *c) {
 void gh_trim(void) {
 #ifdef __GLIBC__
   malloc_trim(0);
+#endif
+}
+
+// gh_used is what malloc has given out in this process, over all its arenas; 0
+// where the C library does not tell.
+int64_t gh_used(void) {
+#ifdef HAVE_MALLINFO2
+  struct mallinfo2 m = mallinfo2();
+  return (int64_t)(m.uordblks + m.hblkhd);
+#else
+  return 0;
 #endif
 }

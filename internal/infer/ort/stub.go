@@ -12,7 +12,7 @@ import (
 // Backend cannot be had in a program that was built without cgo.
 type Backend struct{}
 
-var _ infer.Backend = (*Backend)(nil)
+var _ infer.Scale = (*Backend)(nil)
 
 var errNoCgo = errors.New("this program was built without cgo and has no ONNX Runtime: build it with CGO_ENABLED=1 and a C compiler, on Linux or macOS")
 
@@ -32,6 +32,9 @@ func (*Backend) Library() string { return "" }
 func (*Backend) Load(context.Context, []byte, infer.Options) (infer.Session, error) {
 	return nil, errNoCgo
 }
+
+// Used is not known.
+func (*Backend) Used() int64 { return 0 }
 
 // Close does nothing here.
 func (*Backend) Close() error { return nil }

@@ -261,6 +261,8 @@ func (c *configuration) serving() model.Serving {
 	if us := c.GetDynamicBatching().GetMaxQueueDelayMicroseconds(); us > 0 {
 		s.MaxDelay = min(time.Duration(min(us, 1e9))*time.Microsecond, time.Minute)
 	}
+	s.PriorityLevels = int(min(c.GetDynamicBatching().GetPriorityLevels(), 64))
+	s.DefaultPriority = min(int(min(c.GetDynamicBatching().GetDefaultPriorityLevel(), 64)), s.PriorityLevels)
 	return s
 }
 

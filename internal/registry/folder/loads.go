@@ -258,6 +258,9 @@ func override(s *model.Serving, by model.Serving) {
 	if by.MaxDelay > 0 {
 		s.MaxDelay = by.MaxDelay
 	}
+	if by.PriorityLevels > 0 {
+		s.PriorityLevels, s.DefaultPriority = by.PriorityLevels, by.DefaultPriority
+	}
 }
 
 func labelFile(labels []model.Label) []byte {
