@@ -44,20 +44,19 @@ const (
 	red  = "31"
 )
 
-// logger writes to stderr in the form that the settings ask for; flush writes
-// what it holds back. A person at a terminal is not kept waiting.
+// logger writes to stderr in the form that the settings ask for, until somebody
+// whom they allow it asks for another; flush writes what it holds back. A person
+// at a terminal is not kept waiting.
 func (c *console) logger(cfg *config.Config) (log *slog.Logger, flush func()) {
 	o := &slog.HandlerOptions{Level: cfg.Log.Level}
-	text := cfg.Log.Format == "text" || cfg.Log.Format == "auto" && c.errTerminal
-	form := func(w io.Writer) slog.Handler {
-		if text {
-			return slog.NewTextHandler(w, o)
-		}
-		return slog.NewJSONHandler(w, o)
+	form := func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, o) }
+	plain := func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, o) }
+	if cfg.Log.Format == "text" || cfg.Log.Format == "auto" && c.errTerminal {
+		form = plain
 	}
 	if c.errTerminal {
-		return slog.New(form(c.err)), func() {}
+		return slog.New(telemetry.NewSwitch(form(c.err), plain(c.err))), func() {}
 	}
 	later := telemetry.NewLater(c.err, form)
-	return slog.New(later), later.Flush
+	return slog.New(telemetry.NewSwitch(later, later.Also(plain))), later.Flush
 }

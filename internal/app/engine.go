@@ -179,7 +179,7 @@ func apart(c *config.Config, engine *ort.Backend, log *slog.Logger) *child.Backe
 }
 
 // tune sets what Go's runtime does by itself. Both were measured against the bare
-// computation (docs/adr/0012-shares-and-batches.md).
+// computation (docs/adr/0015-go-beside-inference.md).
 //
 // One processor of Go's a core: while all of them compute, whatever else there is
 // to do waits for the next end of a run, or some milliseconds, and is then done

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -26,6 +27,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/oipapi"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/registry"
+	"github.com/goshawk-ai/goshawk/internal/telemetry"
 	"github.com/goshawk-ai/goshawk/internal/web"
 )
 
@@ -42,7 +44,8 @@ type server struct {
 	tls      *tls.Config
 	doors    doors
 	settings *oipapi.Settings // of tracing and logging, for both forms of the protocol
-	leaving  atomic.Bool      // a drain has begun: not ready any more
+	traces   *oipapi.Traces
+	leaving  atomic.Bool // a drain has begun: not ready any more
 }
 
 // Serve opens the doors, prints their addresses on stdout, loads the models,
@@ -51,7 +54,7 @@ type server struct {
 // it drains, /readyz says so on the admin door, which closes last; the others
 // take no connection any more.
 func Serve(ctx context.Context, c *config.Config, version string, stdout io.Writer, log *slog.Logger) (err error) {
-	s := &server{config: c, version: version, log: log, metrics: newMetrics(), settings: oipapi.NewSettings()}
+	s := &server{config: c, version: version, log: log, metrics: newMetrics()}
 	if err := s.secrets(); err != nil {
 		return err
 	}
@@ -66,6 +69,8 @@ func Serve(ctx context.Context, c *config.Config, version string, stdout io.Writ
 		return errors.Join(err, closeAll(listeners))
 	}
 	defer func() { err = errors.Join(err, s.engine.close()) }()
+	s.change(log)
+	defer func() { err = errors.Join(err, s.traces.Close()) }()
 	s.metrics.MustRegister(buildInfo(version, s.engine.backend.Version(), s.engine.decoder.Name()))
 	s.engine.registry.Start(context.WithoutCancel(ctx))
 	telling, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -77,6 +82,23 @@ func Serve(ctx context.Context, c *config.Config, version string, stdout io.Writ
 	s.print(stdout)
 	defer func() { err = errors.Join(err, s.drain()) }()
 	return s.run(ctx, stdout)
+}
+
+// change sets what clients may change of tracing and logging. What they changed is
+// told in a line that none of it can keep away.
+func (s *server) change(log *slog.Logger) {
+	s.traces = oipapi.NewTraces(filepath.Join(s.config.Data, "traces"), log)
+	o := oipapi.SettingsOptions{Tensors: s.config.Trace.Allow == config.Tensors, Logger: log}
+	if s.config.Trace.Allow != config.Off {
+		o.Traces = s.traces
+	}
+	if levels, ok := log.Handler().(*telemetry.Switch); ok {
+		o.Logger = slog.New(levels.Always())
+		if s.config.Log.Allow == config.On {
+			o.Log = levels
+		}
+	}
+	s.settings = oipapi.NewSettings(o)
 }
 
 // registry opens the registry with what readiness waits for. A name that is

@@ -34,6 +34,7 @@ type Config struct {
 	Auth         Auth
 	AllowedHosts []string
 	Log          Log
+	Trace        Trace
 
 	Models   ModelSettings
 	Required []string // models.required
@@ -48,8 +49,11 @@ type Config struct {
 // Auto leaves a size to the program.
 const Auto = "auto"
 
-// Off is the address of a door that stays shut.
+// Off is the address of a door that stays shut, and what is not allowed.
 const Off = "off"
+
+// On is what is allowed.
+const On = "on"
 
 // Limits bound what one request may cost; they are inclusive.
 type Limits struct {
@@ -84,7 +88,19 @@ type Auth struct {
 type Log struct {
 	Level  slog.Level
 	Format string // auto, json or text
+	Allow  string // On or Off: whether clients may change it
 }
+
+// Trace is what is written of requests.
+type Trace struct {
+	Allow string // what clients may ask for: Off, Timestamps, Tensors
+}
+
+// The values of Trace.Allow.
+const (
+	Timestamps = "timestamps"
+	Tensors    = "tensors"
+)
 
 // ModelSettings say where models come from beside Data, and how they are checked.
 type ModelSettings struct {

@@ -210,6 +210,16 @@ func Options() []Option {
 			field: func(c *Config) Value { return &choice{&c.Log.Format, []string{"auto", "json", "text"}} },
 		},
 		{
+			Key: "log.allow", Default: On, Scope: Serve,
+			Help:  "whether clients may change what is logged (/v2/logging): on or off; each change is logged",
+			field: func(c *Config) Value { return &choice{&c.Log.Allow, []string{On, Off}} },
+		},
+		{
+			Key: "trace.allow", Default: Timestamps, Scope: Serve,
+			Help:  "what clients may have written of requests into traces below the data directory (/v2/trace/setting): off, timestamps, or tensors too, which are what others sent",
+			field: func(c *Config) Value { return &choice{&c.Trace.Allow, []string{Off, Timestamps, Tensors}} },
+		},
+		{
 			Key: "models.repository", flag: "models", Scope: Serve,
 			Help:  "directory, or file:// URL, of further models: Goshawk packages, Triton's layout and .onnx files; it is only read",
 			field: func(c *Config) Value { return &text{&c.Models.Repository} },

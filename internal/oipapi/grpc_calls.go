@@ -75,7 +75,8 @@ type seen struct {
 	read, sent        atomic.Int64 // bytes
 	problem           atomic.Pointer[problem.Problem]
 
-	compressed bool // the messages are
+	compressed bool   // the messages are
+	record     *trace // of a unary call; nil: it is not traced
 }
 
 type seenKey struct{}
@@ -120,6 +121,8 @@ func (c *calls) HandleRPC(ctx context.Context, event stats.RPCStats) {
 	case *stats.OutPayload:
 		s.sent.Add(int64(e.Length))
 	case *stats.End:
+		s.record.mark("GRPC_SEND_END", e.EndTime)
+		s.record.end()
 		c.metrics.inFlight.Dec()
 		code := status.Code(e.Error)
 		s.span.Set("rpc.grpc.status_code", code.String())

@@ -44,7 +44,7 @@ func (e *echo) Tensors(ctx context.Context, r *predict.TensorRequest) (*predict.
 	if e.do != nil {
 		return e.do(ctx, r)
 	}
-	return &predict.TensorAnswer{Version: fleet.Version{Name: r.Model, Number: 3}, Outputs: r.Inputs}, nil
+	return &predict.TensorAnswer{Version: fleet.Version{Name: r.Model, Number: 3}, Outputs: r.Inputs, Began: time.Now(), Ended: time.Now()}, nil
 }
 
 func (e *echo) request() *predict.TensorRequest {
@@ -119,6 +119,9 @@ func serve(t *testing.T, e *echo, o oipapi.Options) (oip.GRPCInferenceServiceCli
 	o.Inference, o.Version = e, "v1.2.3"
 	if o.Repository == nil {
 		o.Repository = &shelf{}
+	}
+	if o.Settings == nil {
+		o.Settings = changeable(t, t.TempDir())
 	}
 	conn, _ := start(t, o)
 	return oip.NewGRPCInferenceServiceClient(conn), conn

@@ -163,7 +163,7 @@ func New(o Options) *Server {
 // v1alpha), by which tools find out what is served.
 func (s *Server) serveInference(o *Options) {
 	if o.Settings == nil {
-		o.Settings = NewSettings()
+		o.Settings = NewSettings(SettingsOptions{})
 	}
 	s.health.services = append(s.health.services, oip.GRPCInferenceService_ServiceDesc.ServiceName)
 	s.server.RegisterService(bounded(oip.GRPCInferenceService_ServiceDesc, s.intakes), &grpcDoor{

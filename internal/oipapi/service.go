@@ -91,6 +91,7 @@ type call struct {
 	parameters map[string]any
 	inputs     []*tensor.Tensor
 	outputs    []output // none: all, without parameters
+	trace      *trace   // nil: it is not traced
 }
 
 // output is what a caller wants of one output.
@@ -119,6 +120,9 @@ const maxTimeout = 24 * time.Hour
 
 // infer answers a call.
 func (s *service) infer(ctx context.Context, c *call) (*answer, error) {
+	c.trace.mark("REQUEST_START", time.Now())
+	defer func() { c.trace.mark("REQUEST_END", time.Now()) }()
+	c.trace.show("TENSOR_QUEUE_INPUT", c.inputs)
 	if err := refuseUnserved(c.parameters); err != nil {
 		return nil, err
 	}
@@ -143,6 +147,9 @@ func (s *service) infer(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.trace.computed(done)
+	c.trace.show("TENSOR_BACKEND_OUTPUT", done.Outputs)
+	c.trace.mark("INFER_RESPONSE_COMPLETE", time.Now())
 	a := &answer{id: c.id, model: c.model, version: strconv.Itoa(done.Version.Number), outputs: done.Outputs}
 	for i, o := range c.outputs {
 		if o.classes > 0 {

@@ -30,6 +30,8 @@ type TensorAnswer struct {
 	Scores  string           // the output whose last axis is Labels; "" where none has labels
 	Labels  []model.Label
 	Stages  TensorStages
+	Began   time.Time // of the computation, and its end
+	Ended   time.Time
 }
 
 // TensorStages are what the computation took, summed over the pictures.
@@ -64,19 +66,21 @@ func (p *Predictor) Tensors(ctx context.Context, r *TensorRequest) (*TensorAnswe
 	defer release()
 	call := TensorCall{In: r.Inputs, Wanted: r.Outputs, Priority: r.Priority}
 	ctx, span := p.Tracer.Start(ctx, "predict")
+	computing := time.Now()
 	if n := len(m.Encoded(r.Inputs)); p.Pictures > 0 && n > p.Pictures {
 		err = problem.InvalidRequest.New("the request has %d pictures, and at most %d are taken; split it", n, p.Pictures).
 			With("limit_pictures", p.Pictures)
 	} else {
 		err = p.Engine.Infer(ctx, m.Version.Name+"@"+m.Version.Digest, &call)
 	}
+	ended := time.Now()
 	span.End(err)
 	p.Metrics.tensors(m.Version, &call, err)
-	p.ledger.note(m.Version, call.Rows, call.Led, call.Stages, time.Since(began), err)
+	p.ledger.note(m.Version, call.Rows, call.Led, call.Stages, ended.Sub(began), err)
 	if err != nil {
 		return nil, err
 	}
-	answer := &TensorAnswer{Version: m.Version, Outputs: call.Out, Stages: call.Stages}
+	answer := &TensorAnswer{Version: m.Version, Outputs: call.Out, Stages: call.Stages, Began: computing, Ended: ended}
 	if m.Pictures() {
 		answer.Scores, answer.Labels = m.Binding.Logits.Name, m.Package.Labels
 	} else if len(m.Package.Labels) > 0 {

@@ -49,6 +49,11 @@ func NewLater(out io.Writer, form func(io.Writer) slog.Handler) *Later {
 	return &Later{p, form(&p.text)}
 }
 
+// Also is a handler of another form, whose lines keep their order among the others.
+func (l *Later) Also(form func(io.Writer) slog.Handler) *Later {
+	return &Later{l.pending, form(&l.text)}
+}
+
 // Enabled implements slog.Handler.
 func (l *Later) Enabled(ctx context.Context, level slog.Level) bool { return l.to.Enabled(ctx, level) }
 

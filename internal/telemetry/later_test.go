@@ -80,6 +80,22 @@ func TestAWarningIsWrittenAtOnceBehindWhatWaited(t *testing.T) {
 	})
 }
 
+func TestTwoFormsKeepTheirOrder(t *testing.T) {
+	var out page
+	log, h := later(&out)
+	other := slog.New(h.Also(func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) }))
+	log.Info("one")
+	other.Info("two")
+	log.Info("three")
+	h.Flush()
+	lines := strings.Split(strings.TrimSpace(firstOf(out.read())), "\n")
+	if len(lines) != 3 || lines[0] != "level=INFO msg=one" || !strings.Contains(lines[1], `"msg":"two"`) || lines[2] != "level=INFO msg=three" {
+		t.Errorf("got %q", lines)
+	}
+}
+
+func firstOf(text string, _ int) string { return text }
+
 func TestWhatWaitsIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out page
