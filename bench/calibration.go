@@ -66,7 +66,7 @@ func (b *bench) calibrationDir(ctx context.Context, data, model string) (string,
 	if builtin := filepath.Join("internal", "registry", "builtin", model); exists(builtin) {
 		return builtin, nil
 	}
-	dir := filepath.Join(data, "sources", model) // packages is the server's own
+	dir := filepath.Join(b.added, "calibration", model)
 	if err := running.WritePackage(b.shared, model, dir); err != nil {
 		return "", err
 	}
