@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/goshawk-ai/goshawk/test/running"
@@ -148,7 +149,7 @@ func (b *bench) all(ctx context.Context) (*report, error) {
 		return nil, fmt.Errorf("goshawk version: %w", err)
 	}
 	r.versions = "```\n" + where.ReplaceAllString(string(out), "") + "```"
-	wanted := func(part string) bool { return b.only == "" || b.only == part }
+	wanted := func(part string) bool { return b.only == "" || slices.Contains(strings.Split(b.only, ","), part) }
 	if wanted("start") {
 		if r.start, err = b.startups(ctx, b.pairs); err != nil {
 			return nil, err

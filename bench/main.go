@@ -37,7 +37,7 @@ func main() {
 	flag.StringVar(&o.out, "out", "docs/benchmarks.md", "report to write")
 	flag.IntVar(&o.pairs, "pairs", 12, "alternating pairs a condition")
 	flag.DurationVar(&o.duration, "duration", 2*time.Second, "of one side of a pair")
-	flag.StringVar(&o.only, "only", "", "ratio, overload, large, isolation, calibration, step or start; empty is all")
+	flag.StringVar(&o.only, "only", "", "any of start,ratio,overload,large,isolation,calibration,step; empty is all")
 	flag.StringVar(&o.models, "models", "cifar10,imagenet,squeezenet,mobilenetv2-int8", "models of the part calibration")
 	flag.DurationVar(&o.objective, "objective", 50*time.Millisecond, "latency objective of the part step")
 	flag.StringVar(&o.plots, "plots", "bin", "folder for the plot and the figures of the part step")
