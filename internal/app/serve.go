@@ -137,7 +137,7 @@ func buildInfo(release, onnxRuntime, jpeg string) prometheus.Collector {
 
 // run waits until the models answer, then until ctx or a door ends.
 func (s *server) run(ctx context.Context, stdout io.Writer) error {
-	err := s.engine.sources.await(ctx)
+	err := s.engine.sources.await(ctx, s.engine.fleet)
 	if err == nil {
 		err = s.engine.fleet.WaitReady(ctx)
 	}
@@ -181,7 +181,7 @@ func (s *server) ready() error {
 	if s.leaving.Load() {
 		return problem.Overloaded.New("the server is shutting down")
 	}
-	if !s.engine.sources.complete() {
+	if !s.engine.sources.taken() {
 		return problem.ModelUnhealthy.New("the model repository is being read for the first time").With("retry_after_seconds", 1)
 	}
 	return s.engine.fleet.Ready()

@@ -25,6 +25,7 @@ type sources struct {
 	repository *folder.Source // nil without --models
 	loads      *folder.Loads  // nil where no request can bring any
 	fleet      atomic.Pointer[fleet.Fleet]
+	entered    atomic.Bool // see taken
 
 	changed chan struct{}
 	stop    context.CancelFunc // of forward; nil before start
@@ -191,16 +192,41 @@ func (s *sources) complete() bool {
 	}
 }
 
-// await waits until that is so.
-func (s *sources) await(ctx context.Context) error {
-	if s.repository == nil {
-		return nil
+// taken tells whether the fleet knows what was read first: it looks a moment
+// later, and until then it has no model of the repository.
+func (s *sources) taken() bool {
+	f := s.fleet.Load()
+	if s.entered.Load() || s.repository == nil {
+		return true
 	}
-	select {
-	case <-s.repository.Read():
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	if f == nil || !s.complete() {
+		return false
+	}
+	known := map[string]bool{}
+	for _, m := range f.Models() {
+		known[m.Name] = true
+	}
+	for _, v := range s.repository.Versions() {
+		if !known[v.Name] {
+			return false
+		}
+	}
+	s.entered.Store(true)
+	return true
+}
+
+// await waits until that is so.
+func (s *sources) await(ctx context.Context, f *fleet.Fleet) error {
+	for {
+		changed := f.Changed()
+		if s.taken() {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 }
 
