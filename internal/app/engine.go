@@ -181,10 +181,9 @@ func apart(c *config.Config, engine *ort.Backend, log *slog.Logger) *child.Backe
 // tune sets what Go's runtime does by itself. Both were measured against the bare
 // computation (docs/adr/0015-go-beside-inference.md).
 //
-// One processor of Go's a core: while all of them compute, whatever else there is
-// to do waits for the next end of a run, or some milliseconds, and is then done
-// on a thread that is awake and a core that is free. With more, idle threads were
-// woken for it and pushed runs off their cores, twice a picture.
+// Two processors of Go's a core. With one, while all of them compute, nobody reads
+// what arrives: a thread switch or two a picture less, and under overload the next
+// request waited a second.
 //
 // The heap may grow to five times what is in use before it is collected, since a
 // server's few megabytes double several times a second, and each collection
@@ -192,7 +191,7 @@ func apart(c *config.Config, engine *ort.Backend, log *slog.Logger) *child.Backe
 // near its budget collections are as frequent as they must be. Go's own variables
 // win.
 func tune(c *config.Config) {
-	runtime.GOMAXPROCS(max(cores, lanes(c)))
+	runtime.GOMAXPROCS(2 * max(cores, lanes(c)))
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
