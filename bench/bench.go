@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/goshawk-ai/goshawk/test/running"
@@ -32,8 +34,10 @@ type bench struct {
 	self    string
 	folders map[string]string // of pictures, by their size
 	added   string            // folder of the packages that are not inside the program
+	data    string            // the server's folder
 	server  *process
 	url     string
+	peak    int64 // bytes, the highest of the servers that have ended
 }
 
 func newBench(ctx context.Context, o options) (*bench, error) {
@@ -53,14 +57,12 @@ func newBench(ctx context.Context, o options) (*bench, error) {
 		if err := running.WritePackage(o.shared, model, b.packageDir(model)); err != nil {
 			return nil, err
 		}
-		if out, err := exec.CommandContext(ctx, o.server, "models", "add", b.packageDir(model), "--data", filepath.Join(data, "data")).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(ctx, o.server, "models", "add", b.packageDir(model), "--calibrate", "off", "--data", filepath.Join(data, "data")).CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("add %s: %s", model, out)
 		}
 	}
-	if b.server, b.url, err = serve(ctx, o.server, filepath.Join(data, "data")); err != nil {
-		return nil, err
-	}
-	return b, nil
+	b.data = filepath.Join(data, "data")
+	return b, b.serve(ctx)
 }
 
 // ratios measures every condition, or the one that has a bar.
@@ -84,9 +86,25 @@ func (b *bench) ratios(ctx context.Context) (all []series, err error) {
 // nothing on another machine.
 var where = regexp.MustCompile(` \(/[^)]*\)`)
 
-// serve starts the program on a free port and waits until it is ready.
+// serve starts the program on a free port, in the place of the one that runs,
+// and waits until it is ready.
+func (b *bench) serve(ctx context.Context) (err error) {
+	if err := b.end(); err != nil {
+		return err
+	}
+	b.server, b.url, err = serve(ctx, b.options.server, b.data)
+	return err
+}
+
+// serve starts the program on a free port and waits until it is ready. Its log is
+// what it is by default, in a file beside the data directory.
 func serve(ctx context.Context, program, data string, more ...string) (*process, string, error) {
-	p, err := start(ctx, program, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--log-level", "warn"}, more...)...)
+	log, err := os.Create(data + ".log")
+	if err != nil {
+		return nil, "", err
+	}
+	defer func() { _ = log.Close() }() // the child has it too
+	p, err := startWith(ctx, log, "", program, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data}, more...)...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -97,9 +115,21 @@ func serve(ctx context.Context, program, data string, more ...string) (*process,
 	return p, url, err
 }
 
+// end stops the server, if there is one, and remembers its memory.
+func (b *bench) end() error {
+	if b.server == nil {
+		return nil
+	}
+	peak, err := b.server.memory("status", "VmHWM")
+	b.peak = max(b.peak, peak)
+	_ = b.server.stop()
+	b.server = nil
+	return err
+}
+
 // stop ends the server and removes what the benchmark wrote.
 func (b *bench) stop() {
-	_ = b.server.stop()
+	_ = b.end()
 	_ = os.RemoveAll(filepath.Dir(b.added))
 }
 
@@ -119,7 +149,7 @@ func (b *bench) all(ctx context.Context) (*report, error) {
 		return nil, fmt.Errorf("goshawk version: %w", err)
 	}
 	r.versions = "```\n" + where.ReplaceAllString(string(out), "") + "```"
-	wanted := func(part string) bool { return b.only == "" || b.only == part }
+	wanted := func(part string) bool { return b.only == "" || slices.Contains(strings.Split(b.only, ","), part) }
 	if wanted("start") {
 		if r.start, err = b.startups(ctx, b.pairs); err != nil {
 			return nil, err
@@ -155,7 +185,21 @@ func (b *bench) all(ctx context.Context) (*report, error) {
 			return nil, err
 		}
 	}
-	r.peak, err = b.server.memory("status", "VmHWM")
+	if wanted("calibration") {
+		if r.calibration, err = b.calibrations(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if wanted("step") {
+		if r.step, err = b.step(ctx, "squeezenet", b.objective); err != nil {
+			return nil, err
+		}
+		if err := r.step.write(b.plots); err != nil {
+			return nil, err
+		}
+	}
+	err = b.end()
+	r.peak = b.peak
 	return r, err
 }
 
@@ -179,16 +223,16 @@ type rounds struct {
 // that grows slower favors nobody. Each concurrency has a loop of its own beside
 // it: with one loop a round, ten seconds lay between the two, and the machine's
 // drift in that time was larger than what is measured.
-func (b *bench) measure(ctx context.Context, model, photos string, concurrencies []int) ([]series, error) {
+func (b *bench) measure(ctx context.Context, model, photos string, concurrencies []int) (all []series, err error) {
 	pictures, err := load(b.folders[photos])
 	if err != nil {
 		return nil, err
 	}
-	r := &rounds{bench: b, model: model, photos: photos, pictures: pictures, server: b.target(model)}
-	if err := r.children(ctx); err != nil {
-		return nil, err
-	}
-	defer func() { _, _, _ = r.loop.stop(), r.tuned.stop(), r.null.stop() }() // their figures are in
+	r := &rounds{bench: b, model: model, photos: photos, pictures: pictures}
+	defer func() {
+		r.stop()
+		err = errors.Join(err, patient(false))
+	}()
 	for _, c := range concurrencies {
 		r.series = append(r.series, series{Model: model, Photos: photos, Concurrency: c})
 	}
@@ -197,6 +241,9 @@ func (b *bench) measure(ctx context.Context, model, photos string, concurrencies
 		rounds = 2 * b.pairs // a bar speaks of it: twice the pairs make its interval narrower
 	}
 	for i := range rounds {
+		if err := r.fresh(ctx); err != nil {
+			return nil, err
+		}
 		if err := r.one(i%2 == 1); err != nil {
 			return nil, fmt.Errorf("%s, %s: %w", model, photos, err)
 		}
@@ -205,13 +252,56 @@ func (b *bench) measure(ctx context.Context, model, photos string, concurrencies
 	return r.series, nil
 }
 
+// fresh starts every process anew and warms it up. A process keeps the luck that
+// it had with where its memory lies, which is 1 or 2 % of an inference: pairs of
+// one process would repeat it, and their interval would not know.
+func (r *rounds) fresh(ctx context.Context) (err error) {
+	r.stop()
+	if err := patient(false); err != nil { // which the children would inherit
+		return err
+	}
+	if err := r.serve(ctx); err != nil {
+		return err
+	}
+	r.server = r.target(r.model)
+	if err := r.children(ctx); err != nil {
+		return err
+	}
+	if err := patient(true); err != nil {
+		return err
+	}
+	for _, warm := range []func() (figure, error){
+		func() (figure, error) { return loopChild(r.loop, warmUp) },
+		func() (figure, error) { return loopChild(r.tuned, warmUp) },
+		func() (figure, error) { return loaded(r.null, r.empty, r.pictures, 8, warmUp) },
+		func() (figure, error) { return loaded(r.bench.server, r.server, r.pictures, 8, warmUp) },
+	} {
+		if _, err := warm(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const warmUp = 300 * time.Millisecond
+
+// stop ends what children has started; the figures are in.
+func (r *rounds) stop() {
+	for _, p := range []*process{r.loop, r.tuned, r.null} {
+		if p != nil {
+			_ = p.stop()
+		}
+	}
+	r.loop, r.tuned, r.null = nil, nil, nil
+}
+
 func (r *rounds) children(ctx context.Context) (err error) {
 	dir := r.packageDir(r.model)
 	for _, l := range []struct {
 		setting string
 		to      **process
 	}{{"off", &r.loop}, {"", &r.tuned}} {
-		if *l.to, err = startWith(ctx, l.setting, r.self, "-library", r.library, "loop", dir, r.folders[r.photos]); err != nil {
+		if *l.to, err = startWith(ctx, os.Stderr, l.setting, r.self, "-library", r.library, "loop", dir, r.folders[r.photos]); err != nil {
 			return err
 		}
 		if _, err = (*l.to).expect("ready"); err != nil {

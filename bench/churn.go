@@ -244,10 +244,7 @@ func (r *report) churns(b *strings.Builder) {
 	if len(r.churn) == 0 {
 		return
 	}
-	fmt.Fprintf(b, `
-## A thousand models
-
-%d rounds of load, one inference and unload through the protocol, for each model in a server of its own, beside the built-in default. Resident memory
+	fmt.Fprintf(b, `%d rounds of load, one inference and unload through the protocol, for each model in a server of its own, beside the built-in default. Resident memory
 (VmRSS) after each unload; the slope is that of a line fitted to all rounds after %d. The curves: [churn.csv](churn.csv), [churn.svg](churn.svg).
 
 | model | after round 1, MB | %d | %d | highest | slope, KB a round | of RssAnon |

@@ -153,7 +153,7 @@ func (b *bench) twoVersions(ctx context.Context, data string) (refs [2]string, e
 		if err := os.WriteFile(path, text, 0o644); err != nil {
 			return refs, err
 		}
-		out, err := exec.CommandContext(ctx, b.options.server, "models", "add", dir, "--data", data).CombinedOutput()
+		out, err := exec.CommandContext(ctx, b.options.server, "models", "add", dir, "--calibrate", "off", "--data", data).CombinedOutput()
 		if err != nil {
 			return refs, fmt.Errorf("add squeezenet: %s", out)
 		}
@@ -326,10 +326,7 @@ func (r *report) hotloads(b *strings.Builder) {
 	if len(r.hotload) == 0 {
 		return
 	}
-	b.WriteString(`
-## While something else is loaded
-
-Poisson arrivals at 30 % of the rate of a closed load of 8, in pairs: without, and while it goes on over and over ("inside" are the requests
+	b.WriteString(`Poisson arrivals at 30 % of the rate of a closed load of 8, in pairs: without, and while it goes on over and over ("inside" are the requests
 that were under way during one). A load is ` + "`POST /v2/repository/models/…/load`" + ` of a model that was just unloaded, a swap is
 ` + "`goshawk models alias`" + ` to the other of two versions, from the command to the answer. The percentiles are of all pairs together; the interval
 of the ratio is that of drawing pairs anew.

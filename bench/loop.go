@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -95,6 +96,7 @@ func (b *bare) one(l *bareLane, encoded []byte) error {
 // run keeps every core busy for the duration.
 func (b *bare) run(duration time.Duration) (int64, error) {
 	var done, next atomic.Int64
+	next.Store(rand.Int64N(int64(len(b.pictures)))) // else every run would have the same pictures twice
 	var failed atomic.Pointer[error]
 	until := time.Now().Add(duration)
 	var all sync.WaitGroup

@@ -23,6 +23,9 @@ type options struct {
 	pairs           int
 	duration        time.Duration
 	only            string
+	models          string        // of -only calibration
+	objective       time.Duration // of -only step
+	plots           string        // folder of what -only step draws
 	bars            bool
 }
 
@@ -34,7 +37,10 @@ func main() {
 	flag.StringVar(&o.out, "out", "docs/benchmarks.md", "report to write")
 	flag.IntVar(&o.pairs, "pairs", 12, "alternating pairs a condition")
 	flag.DurationVar(&o.duration, "duration", 2*time.Second, "of one side of a pair")
-	flag.StringVar(&o.only, "only", "", "ratio, overload, large, isolation, hotload, churn or start; empty is all")
+	flag.StringVar(&o.only, "only", "", "any of start,ratio,overload,large,isolation,hotload,churn,calibration,step; empty is all")
+	flag.StringVar(&o.models, "models", "cifar10,imagenet,squeezenet,mobilenetv2-int8", "models of the part calibration")
+	flag.DurationVar(&o.objective, "objective", 50*time.Millisecond, "latency objective of the part step")
+	flag.StringVar(&o.plots, "plots", "bin", "folder for the plot and the figures of the part step")
 	flag.BoolVar(&o.bars, "bars", false, "of the ratios, only the condition that a bar speaks of; of hotload, only the first")
 	flag.Parse()
 	if err := run(context.Background(), o, flag.Args()); err != nil {
@@ -90,6 +96,12 @@ func child(ctx context.Context, o options, args []string) error {
 			return err
 		}
 		return nullServer(ctx, size)
+	case args[0] == "engine" && len(args) == 2:
+		e, err := newBareEngine(o.library, args[1])
+		if err != nil {
+			return err
+		}
+		return serveEngine(e)
 	case args[0] == "loop" && len(args) == 3:
 		pictures, err := load(args[2])
 		if err != nil {

@@ -21,14 +21,14 @@ type process struct {
 }
 
 func start(ctx context.Context, path string, args ...string) (*process, error) {
-	return startWith(ctx, "", path, args...)
+	return startWith(ctx, os.Stderr, "", path, args...)
 }
 
 // startWith sets what of the scheduling settings the child has: "off", or "" for
 // all that internal/infer/ort makes.
-func startWith(ctx context.Context, setting, path string, args ...string) (*process, error) {
+func startWith(ctx context.Context, stderr *os.File, setting, path string, args ...string) (*process, error) {
 	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Stderr = os.Stderr
+	cmd.Stderr = stderr
 	cmd.Env = append(os.Environ(), scheduling+"="+setting)
 	cmd.SysProcAttr = attributes()
 	in, err := cmd.StdinPipe()

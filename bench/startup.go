@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -21,10 +22,11 @@ func (b *bench) startups(ctx context.Context, rounds int) (*startup, error) {
 	s := &startup{}
 	var first, ready []float64
 	for range rounds {
-		data, err := os.MkdirTemp("", "goshawk-start-")
+		dir, err := os.MkdirTemp("", "goshawk-start-")
 		if err != nil {
 			return nil, err
 		}
+		data := filepath.Join(dir, "data")
 		began := time.Now()
 		p, url, err := serve(ctx, b.options.server, data)
 		if err != nil {
@@ -40,7 +42,7 @@ func (b *bench) startups(ctx context.Context, rounds int) (*startup, error) {
 			return nil, err
 		}
 		_ = p.stop()
-		if err := os.RemoveAll(data); err != nil {
+		if err := os.RemoveAll(dir); err != nil {
 			return nil, err
 		}
 	}

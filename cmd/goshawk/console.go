@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/goshawk-ai/goshawk/internal/config"
+	"github.com/goshawk-ai/goshawk/internal/telemetry"
 )
 
 // console is where a command reads and writes, and what the other end is.
@@ -43,11 +44,19 @@ const (
 	red  = "31"
 )
 
-// logger writes to stderr in the form that the settings ask for.
-func (c *console) logger(cfg *config.Config) *slog.Logger {
+// logger writes to stderr in the form that the settings ask for, until somebody
+// whom they allow it asks for another; flush writes what it holds back. A person
+// at a terminal is not kept waiting.
+func (c *console) logger(cfg *config.Config) (log *slog.Logger, flush func()) {
 	o := &slog.HandlerOptions{Level: cfg.Log.Level}
+	form := func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, o) }
+	plain := func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, o) }
 	if cfg.Log.Format == "text" || cfg.Log.Format == "auto" && c.errTerminal {
-		return slog.New(slog.NewTextHandler(c.err, o))
+		form = plain
 	}
-	return slog.New(slog.NewJSONHandler(c.err, o))
+	if c.errTerminal {
+		return slog.New(telemetry.NewSwitch(form(c.err), plain(c.err))), func() {}
+	}
+	later := telemetry.NewLater(c.err, form)
+	return slog.New(telemetry.NewSwitch(later, later.Also(plain))), later.Flush
 }

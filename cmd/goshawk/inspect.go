@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/goshawk-ai/goshawk/internal/app"
+	"github.com/goshawk-ai/goshawk/internal/calibrate"
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 	"github.com/goshawk-ai/goshawk/internal/model"
 )
@@ -22,15 +23,17 @@ type inspection struct {
 	Manifest    map[string]any `json:"manifest"`
 	Labels      []string       `json:"labels"`
 	Files       []packageFile  `json:"files"`
+
+	Plan *calibrate.Document `json:"plan,omitempty"` // how it is run on this machine
 }
 
-func writePackage(c *console, f *format, version fleet.Version, pkg *model.Package, now map[string]app.Serving) error {
+func writePackage(c *console, f *format, version fleet.Version, pkg *model.Package, now map[string]app.Serving, plan *calibrate.Document) error {
 	files, err := packageFiles(pkg)
 	if err != nil {
 		return err
 	}
 	if f.value == "json" {
-		doc := inspection{versionDocument: document(version, pkg.Manifest.Kind, now), Description: pkg.Manifest.Description, License: pkg.Manifest.License, Labels: labelNames(pkg), Files: files}
+		doc := inspection{versionDocument: document(version, pkg.Manifest.Kind, now), Description: pkg.Manifest.Description, License: pkg.Manifest.License, Labels: labelNames(pkg), Files: files, Plan: plan}
 		if err := yaml.Unmarshal(pkg.Manifest.Marshal(), &doc.Manifest); err != nil {
 			return fmt.Errorf("read the manifest's own form: %w", err)
 		}
@@ -46,6 +49,7 @@ func writePackage(c *console, f *format, version fleet.Version, pkg *model.Packa
 		{"labels", strconv.Itoa(len(pkg.Labels))},
 	}
 	rows = append(rows, manifestRows(pkg.Manifest)...)
+	rows = append(rows, planRows(plan)...)
 	if s, served := now[version.Digest]; served {
 		rows = append(rows, servingRows(s)...)
 	}

@@ -112,7 +112,7 @@ func TestHelpAndVersionHoweverTheyAreAskedFor(t *testing.T) {
 		want string
 	}{
 		{[]string{"--version"}, "goshawk " + release + "\n"},
-		{[]string{"help", "models", "ls"}, "List the models\n"},
+		{[]string{"help", "models", "ls"}, "List shows the versions"},
 		{[]string{"help"}, "Goshawk classifies pictures"},
 	} {
 		if code := b.run(t.Context(), c.args...); code != exitDone || !strings.HasPrefix(b.out.String(), c.want) || b.err.Len() != 0 {
@@ -262,7 +262,7 @@ func TestReferenceIsUpToDate(t *testing.T) {
 	if code := b.run(t.Context(), "reference", dir); code != exitDone {
 		t.Fatalf("code %d: %s", code, &b.err)
 	}
-	for _, name := range []string{"commands.md", "configuration.md"} {
+	for _, name := range []string{"commands.md", "configuration.md", "problems.md"} {
 		want, err := os.ReadFile(dir + "/" + name)
 		if err != nil {
 			t.Fatal(err)

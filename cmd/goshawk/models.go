@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goshawk-ai/goshawk/internal/app"
+	"github.com/goshawk-ai/goshawk/internal/calibrate"
 	"github.com/goshawk-ai/goshawk/internal/config"
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 	"github.com/goshawk-ai/goshawk/internal/model"
@@ -30,19 +31,34 @@ func newModels(c *console, h rooms) *cobra.Command {
 which takes the changes up within two seconds, and without one. Beside one, ls and
 inspect show what it does with each version, and the memory that it takes.`
 	cmd.AddCommand(newModelsAdd(c, h), newModelsList(c, h), newModelsInspect(c, h), newModelsRemove(c, h),
-		newModelsVerify(c, h), newModelsAlias(c, h), newModelsRollback(c, h), newModelsHistory(c, h))
+		newModelsVerify(c, h), newModelsCalibrate(c, h), newModelsAlias(c, h), newModelsRollback(c, h), newModelsHistory(c, h))
 	return cmd
 }
 
 // withModels runs a command's work on the models that its settings mean.
 func withModels(cmd *cobra.Command, c *console, h rooms, work func(ctx context.Context, m *registry.Client, args []string) error) {
-	withServed(cmd, c, h, func(ctx context.Context, m *registry.Client, _ map[string]app.Serving, args []string) error {
+	withSettings(cmd, c, h, func(ctx context.Context, _ *config.Config, m *registry.Client, args []string) error {
 		return work(ctx, m, args)
 	})
 }
 
 // withServed is withModels for what also shows what a running server does with them.
 func withServed(cmd *cobra.Command, c *console, h rooms, work func(ctx context.Context, m *registry.Client, now map[string]app.Serving, args []string) error) {
+	withSettings(cmd, c, h, func(ctx context.Context, cfg *config.Config, m *registry.Client, args []string) error {
+		return work(ctx, m, served(h, cfg), args)
+	})
+}
+
+// served is what a running server does with the models, nil where there is none.
+func served(h rooms, cfg *config.Config) map[string]app.Serving {
+	if h.serving == nil {
+		return nil
+	}
+	return h.serving(cfg)
+}
+
+// withSettings is withModels for work that asks for the settings too.
+func withSettings(cmd *cobra.Command, c *console, h rooms, work func(ctx context.Context, cfg *config.Config, m *registry.Client, args []string) error) {
 	load := settings(cmd, c, config.Models)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg, err := checked(load, config.Models)
@@ -54,11 +70,7 @@ func withServed(cmd *cobra.Command, c *console, h rooms, work func(ctx context.C
 		if err != nil {
 			return err
 		}
-		var now map[string]app.Serving
-		if h.serving != nil {
-			now = h.serving(cfg)
-		}
-		return whichModels(work(cmd.Context(), m, now, args), "")
+		return whichModels(work(cmd.Context(), cfg, m, args), "")
 	}
 }
 
@@ -81,7 +93,8 @@ func newModelsAdd(c *console, h rooms) *cobra.Command {
 .onnx file with --labels and --preset or with --kind tensor, or a Hugging Face
 export directory; each of them also by an https address with --sha256. The model is tried in a process of
 its own, with bounds, before it is taken. Its name then means this version,
-unless --no-alias.`,
+unless --no-alias. If nobody else uses the machine it is then calibrated, for a
+few seconds, unless --calibrate off.`,
 		Example: `  goshawk models add flowers/
   goshawk models add resnet50.onnx --name resnet50 --labels imagenet.txt --preset imagenet
   goshawk models add embedder.onnx --kind tensor
@@ -98,7 +111,7 @@ unless --no-alias.`,
 		"what the model is: model classifies pictures; tensor takes and gives tensors, over /v2 only (default: what its package says, else model)")
 	cmd.Flags().StringVar(&q.SHA256, "sha256", "", "digest that the download must have, 64 hex digits")
 	cmd.Flags().BoolVar(&q.NoAlias, "no-alias", false, "leave the name meaning the version that it means now")
-	withModels(cmd, c, h, func(ctx context.Context, m *registry.Client, args []string) error {
+	withSettings(cmd, c, h, func(ctx context.Context, cfg *config.Config, m *registry.Client, args []string) error {
 		q.Source = args[0]
 		m.Fetcher.Progress = c.transfer()
 		added, err := m.AddSource(ctx, q, func(doing string) {
@@ -113,8 +126,12 @@ unless --no-alias.`,
 		if added.Report != nil {
 			warn(c, added.Report.Warnings)
 		}
-		_, err = fmt.Fprintf(c.out, "added %s@%s\n", added.Version.Name, added.Version.Digest)
-		return err
+		ref := added.Version.Name + "@" + added.Version.Digest
+		if _, err = fmt.Fprintf(c.out, "added %s\n", ref); err != nil {
+			return err
+		}
+		calibrateAdded(ctx, c, h, cfg, ref)
+		return nil
 	})
 	return cmd
 }
@@ -162,7 +179,7 @@ func writeVersions(c *console, f *format, list *registry.Registry, now map[strin
 func newModelsInspect(c *console, h rooms) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect MODEL",
-		Short: "Show what a model's package says",
+		Short: "Show what a model's package says, and how it is run here",
 		Long: `Inspect shows what a package says, and, beside a running server, the state of the
 version there, the memory that it takes and what its cold start took, part by part.`,
 		Example: `  goshawk models inspect imagenet
@@ -170,7 +187,7 @@ version there, the memory that it takes and what its cold start took, part by pa
 		Args: arguments(1, 1, "one model (NAME, NAME@ALIAS or NAME@sha256:DIGEST)"),
 	}
 	f := outputFlag(cmd, "table", "json")
-	withServed(cmd, c, h, func(ctx context.Context, m *registry.Client, now map[string]app.Serving, args []string) error {
+	withSettings(cmd, c, h, func(ctx context.Context, cfg *config.Config, m *registry.Client, args []string) error {
 		return look(m, func(list *registry.Registry) error {
 			version, err := list.Resolve(args[0])
 			if err != nil {
@@ -180,7 +197,11 @@ version there, the memory that it takes and what its cold start took, part by pa
 			if err != nil {
 				return err
 			}
-			return writePackage(c, f, version, pkg, now)
+			var plan *calibrate.Document
+			if h.planned != nil {
+				plan = h.planned(cfg, pkg)
+			}
+			return writePackage(c, f, version, pkg, served(h, cfg), plan)
 		})
 	})
 	return cmd

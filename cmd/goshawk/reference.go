@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra/doc"
 
 	"github.com/goshawk-ai/goshawk/internal/config"
+	"github.com/goshawk-ai/goshawk/internal/problem"
 )
 
 func newMan() *cobra.Command {
@@ -43,6 +44,7 @@ func newReference() *cobra.Command {
 			}
 			for name, write := range map[string]func(io.Writer) error{
 				"configuration.md": config.WriteReference,
+				"problems.md":      problem.WriteReference,
 				"commands.md":      func(w io.Writer) error { return writeCommands(w, cmd.Root()) },
 			} {
 				var page strings.Builder

@@ -41,7 +41,8 @@ On any address but loopback it refuses to start without auth.keys_file.
 		if err != nil {
 			return err
 		}
-		log := c.logger(cfg)
+		log, flush := c.logger(cfg)
+		defer flush()
 		for _, warning := range cfg.Warnings() { // the doors add theirs when they open
 			log.Warn(warning)
 		}

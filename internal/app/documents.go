@@ -77,6 +77,9 @@ func document(m fleet.Status) httpapi.ModelInfo {
 		doc.Description, doc.License = p.Manifest.Description, p.Manifest.License
 		doc.Labels, doc.LabelList = len(p.Labels), p.Labels
 	}
+	if m.Plan.Threads > 0 {
+		doc.Serving = m.Plan.Document()
+	}
 	if m.Recipe != nil {
 		doc.Preprocess = recipeDocument(m.Recipe)
 	}

@@ -2,12 +2,15 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/bits"
+	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -17,6 +20,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/infer/ort"
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/predict"
+	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/registry"
 	"github.com/goshawk-ai/goshawk/internal/registry/folder"
 	"github.com/goshawk-ai/goshawk/internal/schedule"
@@ -25,6 +29,7 @@ import (
 // engine is everything that answers for a picture, without any door.
 type engine struct {
 	backend   *ort.Backend
+	decoder   *picture.Decoder
 	registry  *registry.Registry
 	checker   *fleet.Checker
 	sources   *sources
@@ -35,6 +40,7 @@ type engine struct {
 	predictor *predict.Predictor
 
 	repository *repository
+	calibrator *calibrator
 }
 
 // open says how the data directory is taken: with its lock, or beside its holder.
@@ -52,8 +58,7 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 	if e.backend, err = openRuntime(c); err != nil {
 		return e, err
 	}
-	decoder, err := picture.NewDecoder(c.JPEGDecoder)
-	if err != nil {
+	if e.decoder, err = picture.NewDecoder(c.JPEGDecoder); err != nil {
 		return e, err
 	}
 	builtIn, err := registry.BuiltIns()
@@ -61,41 +66,52 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 		return e, err
 	}
 	wait := &served{}
-	if e.registry, err = how(c.Data, builtIn, registry.Options{Logger: log, Taken: wait.taken}); err != nil {
+	if e.registry, err = how(c.Data, builtIn, registry.Options{Logger: log, Taken: wait.taken, Calibrate: wait.calibrate}); err != nil {
 		return e, err
 	}
 	if e.sources, err = newSources(ctx, c, e.registry, folder.Options{Logger: log}); err != nil {
 		return e, err
 	}
-	// A lane in a cgo call keeps its processor of Go's until the monitor thread
-	// takes it away, for whoever waits. With as many again for everything else
-	// nobody waits, and a lane comes back to a processor that is still its own.
-	runtime.GOMAXPROCS(2 * max(cores, lanes(c)))
-	e.scheduler = schedule.New(schedule.Options{Lanes: lanes(c), MaxWait: c.QueueMaxWait})
+	tune(c)
+	e.scheduler = schedule.New(schedule.Options{Lanes: lanes(c), MaxWait: c.QueueMaxWait, Run: c.Limits.Run})
+	if err := metrics.Register(schedule.NewCollector(e.scheduler)); err != nil {
+		return e, err
+	}
 	// Two budgets: who holds a body waits for pixels, who holds pixels waits for
 	// nothing. With one, requests could hold all of it and wait for each other.
 	bodies := share(c)
 	e.bodies = schedule.NewBudget(bodies)
 	e.pixels = schedule.NewBudget(int64(c.Memory.Pictures) - bodies)
-	e.checker = checker(c)
+	key, err := c.RemoteKey()
+	if err != nil {
+		return e, err
+	}
+	e.checker = checker(c, key)
 	var required []string
 	if e.registry.Held() { // a command beside whoever serves is ready with its one model
 		required = c.Required
 	}
+	e.calibrator = newCalibrator(c, e.backend, e.scheduler, log)
 	e.fleet = fleet.New(fleet.Options{
 		Required: required,
-		Backend:  e.backend, Apart: apart(c, e.backend, log), RemoteHosts: c.RemoteHosts, Source: e.sources, Decoder: decoder,
+		Backend:  e.backend, Apart: apart(c, e.backend, log), RemoteHosts: c.Backends.RemoteHosts, RemoteKey: key.Reveal(), Source: e.sources, Decoder: e.decoder,
 		Checker: e.checker, Logger: log, Registerer: metrics, Default: c.Model, Explicit: c.Models.Control == config.Explicit, Budget: budget(c),
+		Overruns: c.Limits.Overruns,
+		Plan:     e.calibrator.plan, Loaded: e.calibrator.loaded,
 		Unloaded: func(v fleet.Version) { e.scheduler.Forget(v.Digest) },
 	})
-	wait.fleet = e.fleet
+	wait.fleet, wait.calibrator = e.fleet, e.calibrator
 	local := predict.NewLocal(predict.LocalOptions{
-		Catalog: e.fleet, Scheduler: e.scheduler, Budget: e.pixels, Decoder: decoder, Limits: pictureLimits(c),
+		Catalog: e.fleet, Scheduler: e.scheduler, Budget: e.pixels, Decoder: e.decoder, Limits: pictureLimits(c),
 	})
+	e.calibrator.fleet, e.calibrator.activity = e.fleet, &activity{Engine: local}
 	e.predictor = predict.New(predict.Options{
-		Engine: local, Catalog: e.fleet, Default: c.Model, Width: 2 * e.scheduler.Lanes(),
-		Timeout: c.RequestTimeout, Metrics: predict.NewMetrics(metrics),
+		Engine: e.calibrator.activity, Catalog: e.fleet, Default: c.Model, Width: 2 * e.scheduler.Lanes(),
+		Pictures: c.Limits.Pictures, Timeout: c.RequestTimeout, Metrics: predict.NewMetrics(metrics),
 	})
+	if err := metrics.Register(plans{e.fleet}); err != nil {
+		return e, err
+	}
 	if err := e.fleet.Start(ctx); err != nil {
 		return e, err
 	}
@@ -107,6 +123,9 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 // close gives everything back, highest first. Nobody may be using it any more.
 func (e *engine) close() error {
 	var errs []error
+	if e.calibrator != nil {
+		e.calibrator.close()
+	}
 	if e.fleet != nil {
 		e.fleet.Close()
 	}
@@ -127,7 +146,7 @@ func (e *engine) close() error {
 
 func openRuntime(c *config.Config) (*ort.Backend, error) {
 	return ort.Open(ort.LibraryOptions{
-		Path: c.ONNXRuntimeLibrary, CacheDir: filepath.Join(c.Data, "cache"), MemoryCap: int64(c.Memory.Runtime) + budget(c),
+		Path: c.ONNXRuntimeLibrary, CacheDir: filepath.Join(c.Data, "cache"), MemoryCap: int64(c.Memory.Runtime) + budget(c), Provider: ort.Provider(c.Backends.Provider),
 	})
 }
 
@@ -143,12 +162,12 @@ func budget(c *config.Config) int64 {
 	return int64(c.Memory.Runtime) // a system that does not tell
 }
 
-func checker(c *config.Config) *fleet.Checker {
+func checker(c *config.Config, key config.Secret) *fleet.Checker {
 	limits := fleet.DefaultLimits
 	limits.Wall, limits.CPU, limits.Memory = c.Models.CheckTimeout, c.Models.CheckTimeout, int64(c.Memory.Runtime)
 	return &fleet.Checker{
 		Library: c.ONNXRuntimeLibrary, Decoder: c.JPEGDecoder, Limits: limits,
-		Cache: filepath.Join(c.Data, "cache", "checks"), RemoteHosts: c.RemoteHosts,
+		Cache: filepath.Join(c.Data, "cache", "checks"), RemoteHosts: c.Backends.RemoteHosts, RemoteKey: key.Reveal(),
 	}
 }
 
@@ -157,6 +176,28 @@ func apart(c *config.Config, engine *ort.Backend, log *slog.Logger) *child.Backe
 	return child.New(child.Options{
 		Engine: engine, Library: c.ONNXRuntimeLibrary, Memory: int64(c.Memory.Runtime), Runs: lanes(c), Load: c.Models.CheckTimeout, Logger: log,
 	})
+}
+
+// tune sets what Go's runtime does by itself. Both were measured against the bare
+// computation (docs/adr/0015-go-beside-inference.md).
+//
+// Two processors of Go's a core. With one, while all of them compute, nobody reads
+// what arrives: a thread switch or two a picture less, and under overload the next
+// request waited a second.
+//
+// The heap may grow to five times what is in use before it is collected, since a
+// server's few megabytes double several times a second, and each collection
+// empties the pools of buffers and the caches. Pictures' memory stays bounded:
+// near its budget collections are as frequent as they must be. Go's own variables
+// win.
+func tune(c *config.Config) {
+	runtime.GOMAXPROCS(2 * max(cores, lanes(c)))
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(c.Memory.Pictures) + 256<<20)
+	}
 }
 
 // lanes are the pictures computed at a time.
@@ -190,7 +231,17 @@ func share(c *config.Config) int64 {
 
 // served lets whoever added a model beside the running server wait until it
 // answers, so that the next command finds it.
-type served struct{ fleet *fleet.Fleet }
+type served struct {
+	fleet      *fleet.Fleet
+	calibrator *calibrator
+}
+
+func (s *served) calibrate(ctx context.Context, q registry.Calibration) (json.RawMessage, error) {
+	if s.calibrator == nil {
+		return nil, problem.Overloaded.New("the server is starting; try again in a moment")
+	}
+	return s.calibrator.asked(ctx, q)
+}
 
 func (s *served) taken(ctx context.Context, v fleet.Version) {
 	if s.fleet == nil || len(v.Aliases) == 0 {

@@ -12,5 +12,9 @@ func Models(c *config.Config) (*registry.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &registry.Client{Dir: c.Data, BuiltIn: builtIn, Checker: checker(c)}, nil
+	key, err := c.RemoteKey()
+	if err != nil {
+		return nil, err
+	}
+	return &registry.Client{Dir: c.Data, BuiltIn: builtIn, Checker: checker(c, key)}, nil
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -54,7 +55,13 @@ func (r *repository) Describe(ctx context.Context, ref string) (oipapi.Descripti
 		d.Scores, d.Labels = m.Package.Manifest.Output.Tensor, m.Package.Labels
 	}
 	if m.Batched() {
-		d.MaxBatch = maxBatch
+		d.MaxBatch = cmp.Or(m.Package.Manifest.Serving.MaxBatchSize, maxBatch)
+	}
+	plan := m.Plan()
+	d.Instances, d.Batch, d.Delay = plan.Instances, plan.Batch, plan.Delay
+	d.Parameters = planParameters(plan)
+	if d.Pictures {
+		d.Parameters["encoded_pictures"] = "true"
 	}
 	return d, nil
 }
@@ -66,9 +73,7 @@ const maxBatch = 64
 // versions are those of a name, by number, without what has no number.
 func (r *repository) versions(name string) []fleet.Status {
 	all := r.fleet.Models()
-	all = slices.DeleteFunc(all, func(s fleet.Status) bool { return s.Name != name || s.Number == 0 })
-	slices.SortFunc(all, func(a, b fleet.Status) int { return a.Number - b.Number })
-	return all
+	return slices.DeleteFunc(all, func(s fleet.Status) bool { return s.Name != name || s.Number == 0 })
 }
 
 // Ready implements oipapi.Repository. It wakes nothing: a probe is no request,
@@ -88,12 +93,6 @@ func (r *repository) Ready(ref string) error {
 // Index implements oipapi.Repository.
 func (r *repository) Index() []oipapi.State {
 	all := r.fleet.Models()
-	slices.SortFunc(all, func(a, b fleet.Status) int {
-		if c := strings.Compare(a.Name, b.Name); c != 0 {
-			return c
-		}
-		return a.Number - b.Number
-	})
 	list := make([]oipapi.State, 0, len(all))
 	for _, s := range all {
 		line := state(s)
@@ -160,24 +159,9 @@ func (r *repository) Statistics(ref string) ([]oipapi.Statistics, error) {
 	}
 	list := make([]oipapi.Statistics, len(which))
 	for i, s := range which {
-		list[i] = statistics(s, r.predictor.Statistics(s.Digest))
+		list[i] = oipapi.Statistics{Name: s.Name, Number: strconv.Itoa(s.Number), Statistics: r.predictor.Statistics(s.Digest)}
 	}
 	return list, nil
-}
-
-func statistics(v fleet.Status, s predict.Statistics) oipapi.Statistics {
-	doc := oipapi.Statistics{
-		Name: v.Name, Number: strconv.Itoa(v.Number), LastInference: s.Last, Inferences: s.Rows, Executions: s.Runs,
-		Success: oipapi.Count(s.Success), Fail: oipapi.Count(s.Fail),
-		Queue: oipapi.Count(s.Queue), Input: oipapi.Count(s.Input), Infer: oipapi.Count(s.Infer),
-		// Outputs are taken from where the run left them: it happens, and takes no time of its own.
-		Output:  oipapi.Count{Times: s.Infer.Times},
-		Batches: make(map[int]oipapi.BatchCount, len(s.Batches)),
-	}
-	for size, b := range s.Batches {
-		doc.Batches[size] = oipapi.BatchCount{Input: oipapi.Count(b.Input), Infer: oipapi.Count(b.Infer), Output: oipapi.Count{Times: b.Infer.Times}}
-	}
-	return doc
 }
 
 // Load implements oipapi.Repository. What a request brings is checked before it

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +27,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/oipapi"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/registry"
+	"github.com/goshawk-ai/goshawk/internal/telemetry"
 	"github.com/goshawk-ai/goshawk/internal/web"
 )
 
@@ -41,7 +44,8 @@ type server struct {
 	tls      *tls.Config
 	doors    doors
 	settings *oipapi.Settings // of tracing and logging, for both forms of the protocol
-	leaving  atomic.Bool      // a drain has begun: not ready any more
+	traces   *oipapi.Traces
+	leaving  atomic.Bool // a drain has begun: not ready any more
 }
 
 // Serve opens the doors, prints their addresses on stdout, loads the models,
@@ -50,7 +54,7 @@ type server struct {
 // it drains, /readyz says so on the admin door, which closes last; the others
 // take no connection any more.
 func Serve(ctx context.Context, c *config.Config, version string, stdout io.Writer, log *slog.Logger) (err error) {
-	s := &server{config: c, version: version, log: log, metrics: newMetrics(), settings: oipapi.NewSettings()}
+	s := &server{config: c, version: version, log: log, metrics: newMetrics()}
 	if err := s.secrets(); err != nil {
 		return err
 	}
@@ -65,6 +69,9 @@ func Serve(ctx context.Context, c *config.Config, version string, stdout io.Writ
 		return errors.Join(err, closeAll(listeners))
 	}
 	defer func() { err = errors.Join(err, s.engine.close()) }()
+	s.change(log)
+	defer func() { err = errors.Join(err, s.traces.Close()) }()
+	s.metrics.MustRegister(buildInfo(version, s.engine.backend.Version(), s.engine.decoder.Name()))
 	s.engine.registry.Start(context.WithoutCancel(ctx))
 	telling, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var told sync.WaitGroup
@@ -75,6 +82,23 @@ func Serve(ctx context.Context, c *config.Config, version string, stdout io.Writ
 	s.print(stdout)
 	defer func() { err = errors.Join(err, s.drain()) }()
 	return s.run(ctx, stdout)
+}
+
+// change sets what clients may change of tracing and logging. What they changed is
+// told in a line that none of it can keep away.
+func (s *server) change(log *slog.Logger) {
+	s.traces = oipapi.NewTraces(filepath.Join(s.config.Data, "traces"), log)
+	o := oipapi.SettingsOptions{Tensors: s.config.Trace.Allow == config.Tensors, Logger: log}
+	if s.config.Trace.Allow != config.Off {
+		o.Traces = s.traces
+	}
+	if levels, ok := log.Handler().(*telemetry.Switch); ok {
+		o.Logger = slog.New(levels.Always())
+		if s.config.Log.Allow == config.On {
+			o.Log = levels
+		}
+	}
+	s.settings = oipapi.NewSettings(o)
 }
 
 // registry opens the registry with what readiness waits for. A name that is
@@ -99,9 +123,25 @@ func newMetrics() *prometheus.Registry {
 	return r
 }
 
+// buildInfo is 1, and says in its labels what runs here.
+func buildInfo(release, onnxRuntime, jpeg string) prometheus.Collector {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "goshawk_build_info", Help: "What runs here, in the labels; the value is 1.",
+		ConstLabels: prometheus.Labels{
+			"version": release, "go_version": runtime.Version(), "onnxruntime_version": onnxRuntime, "jpeg_decoder": jpeg,
+		},
+	})
+	g.Set(1)
+	return g
+}
+
 // run waits until the models answer, then until ctx or a door ends.
 func (s *server) run(ctx context.Context, stdout io.Writer) error {
-	if err := s.engine.fleet.WaitReady(ctx); err != nil {
+	err := s.engine.sources.await(ctx, s.engine.fleet)
+	if err == nil {
+		err = s.engine.fleet.WaitReady(ctx)
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // told to stop while starting: an orderly end
 		}
@@ -140,6 +180,9 @@ func (s *server) drain() error {
 func (s *server) ready() error {
 	if s.leaving.Load() {
 		return problem.Overloaded.New("the server is shutting down")
+	}
+	if !s.engine.sources.taken() {
+		return problem.ModelUnhealthy.New("the model repository is being read for the first time").With("retry_after_seconds", 1)
 	}
 	return s.engine.fleet.Ready()
 }

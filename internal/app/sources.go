@@ -15,6 +15,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/registry"
 	"github.com/goshawk-ai/goshawk/internal/registry/folder"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // sources are all the models that there are: what requests brought stands in the
@@ -24,6 +25,7 @@ type sources struct {
 	repository *folder.Source // nil without --models
 	loads      *folder.Loads  // nil where no request can bring any
 	fleet      atomic.Pointer[fleet.Fleet]
+	entered    atomic.Bool // see taken
 
 	changed chan struct{}
 	stop    context.CancelFunc // of forward; nil before start
@@ -56,7 +58,7 @@ func newSources(ctx context.Context, c *config.Config, data *registry.Registry, 
 	if o.Cache, err = folder.OpenCache(filepath.Join(c.Data, "cache", "models")); err != nil {
 		return nil, err
 	}
-	o.InUse = s.inUse
+	o.InUse, o.Later = s.inUse, true
 	if c.Models.Control == config.Poll {
 		o.Poll = c.Models.Poll
 	}
@@ -169,7 +171,63 @@ func (s *sources) lasting(ref string) (fleet.Version, error) {
 	if s.repository == nil || slices.ContainsFunc(s.data.Versions(), func(v fleet.Version) bool { return v.Name == name }) {
 		return s.data.Resolve(ref)
 	}
-	return s.repository.Resolve(ref)
+	v, err := s.repository.Resolve(ref)
+	if errors.Is(err, problem.ModelNotFound) && !s.complete() {
+		return v, problem.ModelUnhealthy.New("the model repository is being read for the first time; %s may be in it, try again in a moment", wording.Quote(name)).
+			With("retry_after_seconds", 1)
+	}
+	return v, err
+}
+
+// complete tells whether everything that there is has been read once.
+func (s *sources) complete() bool {
+	if s.repository == nil {
+		return true
+	}
+	select {
+	case <-s.repository.Read():
+		return true
+	default:
+		return false
+	}
+}
+
+// taken tells whether the fleet knows what was read first: it looks a moment
+// later, and until then it has no model of the repository.
+func (s *sources) taken() bool {
+	f := s.fleet.Load()
+	if s.entered.Load() || s.repository == nil {
+		return true
+	}
+	if f == nil || !s.complete() {
+		return false
+	}
+	known := map[string]bool{}
+	for _, m := range f.Models() {
+		known[m.Name] = true
+	}
+	for _, v := range s.repository.Versions() {
+		if !known[v.Name] {
+			return false
+		}
+	}
+	s.entered.Store(true)
+	return true
+}
+
+// await waits until that is so.
+func (s *sources) await(ctx context.Context, f *fleet.Fleet) error {
+	for {
+		changed := f.Changed()
+		if s.taken() {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // places are those that keep packages by digest, without the registry, which

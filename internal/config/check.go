@@ -19,7 +19,7 @@ import (
 // as it concerns the commands of scope. It names everything at once and touches
 // nothing but the files that are named.
 func (c *Config) Check(scope Scope) error {
-	errs := []error{c.checkFiles()}
+	errs := []error{c.checkFiles(), c.checkBackends()}
 	if scope&Serve != 0 {
 		errs = append(errs, c.checkDoors(), c.checkKeys(), c.checkTLS(), c.checkModels())
 	}
@@ -115,6 +115,7 @@ func (c *Config) checkFiles() error {
 		{"auth.keys_file", c.Auth.KeysFile},
 		{"onnxruntime_library", c.ONNXRuntimeLibrary},
 		{"client.key_file", c.Client.KeyFile},
+		{"backends.remote_key_file", c.Backends.RemoteKeyFile},
 	} {
 		if f.path == "" {
 			continue
@@ -129,6 +130,13 @@ func (c *Config) checkFiles() error {
 		errs = append(errs, errors.New("there is no home directory to keep data in (say where with --data DIR, or set HOME)"))
 	}
 	return errors.Join(errs...)
+}
+
+func (c *Config) checkBackends() error {
+	if c.Backends.RemoteKey != "" && c.Backends.RemoteKeyFile != "" {
+		return errors.New("backends.remote_key and backends.remote_key_file are both set; one of them must go")
+	}
+	return nil
 }
 
 func (c *Config) checkClient() error {
@@ -184,11 +192,18 @@ func (c *Config) checkModels() error {
 const maxKey = 4096
 
 // ClientKey is the key to send to a server, from whichever place holds it; "" when there is none.
-func (c *Config) ClientKey() (Secret, error) {
-	if c.Client.KeyFile == "" {
-		return c.Client.Key, nil
+func (c *Config) ClientKey() (Secret, error) { return key(c.Client.Key, c.Client.KeyFile) }
+
+// RemoteKey is ClientKey for the servers of other people's models.
+func (c *Config) RemoteKey() (Secret, error) {
+	return key(c.Backends.RemoteKey, c.Backends.RemoteKeyFile)
+}
+
+func key(here Secret, file string) (Secret, error) {
+	if file == "" {
+		return here, nil
 	}
-	f, err := os.Open(c.Client.KeyFile)
+	f, err := os.Open(file)
 	if err != nil {
 		return "", fmt.Errorf("cannot read the key: %w", err)
 	}
@@ -197,11 +212,11 @@ func (c *Config) ClientKey() (Secret, error) {
 	if err != nil {
 		return "", fmt.Errorf("cannot read the key: %w", err)
 	}
-	key := strings.TrimSpace(string(data))
-	if key == "" || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", fmt.Errorf("%s holds no key: one line of printable characters is wanted", c.Client.KeyFile)
+	text := strings.TrimSpace(string(data))
+	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", fmt.Errorf("%s holds no key: one line of printable characters is wanted", file)
 	}
-	return Secret(key), nil
+	return Secret(text), nil
 }
 
 // Advice is what deserves a warning although it is allowed: Warnings, and what

@@ -158,3 +158,27 @@ func TestTheFileOfTheReference(t *testing.T) {
 		t.Errorf("the example sets listen %s, picture_bytes %s, allowed_hosts %v", c.Listen, c.Limits.PictureBytes, c.AllowedHosts)
 	}
 }
+
+func TestTheKeyOfRemoteServers(t *testing.T) {
+	const hush = "hush-hush-42"
+	path := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(path, []byte(hush+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []config.Sources{
+		{Environ: []string{"GOSHAWK_BACKENDS_REMOTE_KEY=" + hush}},
+		{Flags: map[string]string{"backends-remote-key-file": path}},
+	} {
+		c := load(t, from)
+		if key, err := c.RemoteKey(); err != nil || key.Reveal() != hush {
+			t.Errorf("%+v: the key is %q (%v)", from, key.Reveal(), err)
+		}
+		if text := fmt.Sprintf("%+v %v", *c, c.Rows()); strings.Contains(text, hush) {
+			t.Errorf("the key is shown: %s", text)
+		}
+	}
+	err := load(t, config.Sources{Environ: []string{"GOSHAWK_BACKENDS_REMOTE_KEY=" + hush, "HOME=/h"}, Flags: map[string]string{"backends-remote-key-file": path}}).Check(config.Models)
+	if err == nil || !strings.Contains(err.Error(), "both set") || strings.Contains(err.Error(), hush) {
+		t.Errorf("both: %v; want a refusal that does not show the key", err)
+	}
+}

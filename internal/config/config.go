@@ -24,7 +24,8 @@ type Config struct {
 	Memory Memory
 
 	QueueMaxWait   time.Duration
-	Threads        int // 0: what the cgroup's CPU quota allows
+	Objective      time.Duration // latency_objective: p99 of a request; 0 is none
+	Threads        int           // 0: what the cgroup's CPU quota allows
 	RequestTimeout time.Duration
 	DrainTimeout   time.Duration
 	DrainDelay     time.Duration
@@ -33,11 +34,12 @@ type Config struct {
 	Auth         Auth
 	AllowedHosts []string
 	Log          Log
+	Trace        Trace
 
-	Models      ModelSettings
-	Required    []string // models.required
-	RemoteHosts []string // backends.remote_hosts
-	Client      Client
+	Models   ModelSettings
+	Required []string // models.required
+	Backends Backends
+	Client   Client
 
 	file     string // that was read, or ""
 	origins  map[string]Origin
@@ -47,8 +49,11 @@ type Config struct {
 // Auto leaves a size to the program.
 const Auto = "auto"
 
-// Off is the address of a door that stays shut.
+// Off is the address of a door that stays shut, and what is not allowed.
 const Off = "off"
+
+// On is what is allowed.
+const On = "on"
 
 // Limits bound what one request may cost; they are inclusive.
 type Limits struct {
@@ -57,6 +62,8 @@ type Limits struct {
 	DecodedBytes  units.Bytes
 	RequestBytes  units.Bytes
 	Pictures      int
+	Run           time.Duration // of a model, on a lane
+	Overruns      int           // such runs in a row, after which a model is unhealthy
 }
 
 // Memory bounds what all of them together may take.
@@ -81,7 +88,19 @@ type Auth struct {
 type Log struct {
 	Level  slog.Level
 	Format string // auto, json or text
+	Allow  string // On or Off: whether clients may change it
 }
+
+// Trace is what is written of requests.
+type Trace struct {
+	Allow string // what clients may ask for: Off, Timestamps, Tensors
+}
+
+// The values of Trace.Allow.
+const (
+	Timestamps = "timestamps"
+	Tensors    = "tensors"
+)
 
 // ModelSettings say where models come from beside Data, and how they are checked.
 type ModelSettings struct {
@@ -89,6 +108,7 @@ type ModelSettings struct {
 	Control      string // Poll or Explicit
 	Poll         time.Duration
 	CheckTimeout time.Duration
+	Calibrate    string // Idle or Off: what models add does
 }
 
 // The values of Models.Control.
@@ -96,6 +116,18 @@ const (
 	Poll     = "poll"     // changes of the repository are taken up by themselves
 	Explicit = "explicit" // what is loaded is what was asked for
 )
+
+// Idle is the value of Models.Calibrate that measures a new model when nobody
+// else uses the machine; Off leaves it out.
+const Idle = "idle"
+
+// Backends are those who compute models, here and elsewhere.
+type Backends struct {
+	Provider      string   // cpu, cuda or tensorrt
+	RemoteHosts   []string // HOST:PORT, or HOST
+	RemoteKey     Secret
+	RemoteKeyFile string
+}
 
 // Client is what the commands that talk to a running server use.
 type Client struct {

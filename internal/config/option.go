@@ -125,6 +125,16 @@ func Options() []Option {
 			field: func(c *Config) Value { return &count{&c.Limits.Pictures, 1, 10_000} },
 		},
 		{
+			Key: "limits.run", Default: "30s", Scope: Serve,
+			Help:  "longest time for one run of a model; it is ended then",
+			field: func(c *Config) Value { return &duration{&c.Limits.Run, false} },
+		},
+		{
+			Key: "limits.overruns", Default: "3", Scope: Serve,
+			Help:  "runs in a row that had to be ended, after which a model is marked unhealthy until it is loaded again",
+			field: func(c *Config) Value { return &count{&c.Limits.Overruns, 1, 1_000_000} },
+		},
+		{
 			Key: "memory.pictures", Default: "512MB", Scope: Serve | Predict,
 			Help:  "memory for all pictures in flight, encoded and decoded; more of them wait or are refused",
 			field: func(c *Config) Value { return &size{p: &c.Memory.Pictures} },
@@ -143,6 +153,11 @@ func Options() []Option {
 			Key: "queue.max_wait", Default: "2s", Scope: Serve,
 			Help:  "longest predicted wait for a free core; a request that would wait longer is refused at once",
 			field: func(c *Config) Value { return &duration{&c.QueueMaxWait, false} },
+		},
+		{
+			Key: "latency_objective", Default: "0s", Scope: Serve | Models,
+			Help:  "p99 that a request should have, waiting and computing, for models whose package names none; one that cannot have it is refused at once; 0 is none",
+			field: func(c *Config) Value { return &duration{&c.Objective, true} },
 		},
 		{
 			Key: "threads", Default: "0", Scope: Everywhere,
@@ -195,6 +210,16 @@ func Options() []Option {
 			field: func(c *Config) Value { return &choice{&c.Log.Format, []string{"auto", "json", "text"}} },
 		},
 		{
+			Key: "log.allow", Default: On, Scope: Serve,
+			Help:  "whether clients may change what is logged (/v2/logging): on or off; each change is logged",
+			field: func(c *Config) Value { return &choice{&c.Log.Allow, []string{On, Off}} },
+		},
+		{
+			Key: "trace.allow", Default: Timestamps, Scope: Serve,
+			Help:  "what clients may have written of requests into traces below the data directory (/v2/trace/setting): off, timestamps, or tensors too, which are what others sent",
+			field: func(c *Config) Value { return &choice{&c.Trace.Allow, []string{Off, Timestamps, Tensors}} },
+		},
+		{
 			Key: "models.repository", flag: "models", Scope: Serve,
 			Help:  "directory, or file:// URL, of further models: Goshawk packages, Triton's layout and .onnx files; it is only read",
 			field: func(c *Config) Value { return &text{&c.Models.Repository} },
@@ -215,14 +240,34 @@ func Options() []Option {
 			field: func(c *Config) Value { return &duration{&c.Models.CheckTimeout, false} },
 		},
 		{
+			Key: "models.calibrate", flag: "calibrate", Default: Idle, Scope: Models,
+			Help:  "whether models add measures how the new model is run best: idle: when nobody else uses the machine; off: never",
+			field: func(c *Config) Value { return &choice{&c.Models.Calibrate, []string{Idle, Off}} },
+		},
+		{
 			Key: "models.required", Scope: Serve,
 			Help:  "names of the models that readiness waits for beside the default one",
 			field: func(c *Config) Value { return &list{&c.Required} },
 		},
 		{
+			Key: "backends.provider", flag: "provider", Default: "cpu", Scope: Everywhere,
+			Help:  "what ONNX Runtime computes with: cpu, or cuda or tensorrt for a GPU of NVIDIA, which need a build of it with that provider",
+			field: func(c *Config) Value { return &choice{&c.Backends.Provider, []string{"cpu", "cuda", "tensorrt"}} },
+		},
+		{
 			Key: "backends.remote_hosts", Scope: Everywhere,
 			Help:  "servers that a package may name as where its model is: HOST:PORT, or HOST for all its ports; empty: none",
-			field: func(c *Config) Value { return &list{&c.RemoteHosts} },
+			field: func(c *Config) Value { return &list{&c.Backends.RemoteHosts} },
+		},
+		{
+			Key: "backends.remote_key", Scope: Everywhere, Secret: true,
+			Help:  "key that those servers are sent, all of them; over TLS, or to this machine",
+			field: func(c *Config) Value { return &secret{&c.Backends.RemoteKey} },
+		},
+		{
+			Key: "backends.remote_key_file", Scope: Everywhere,
+			Help:  "file that holds that key",
+			field: func(c *Config) Value { return &text{&c.Backends.RemoteKeyFile} },
 		},
 		{
 			Key: "client.server", Scope: Predict,

@@ -162,11 +162,17 @@ func TestWithoutProcessesADangerousModelIsRefused(t *testing.T) {
 // far is a server of the protocol with one model, "m".
 func far(t *testing.T) (address string) {
 	t.Helper()
-	session, err := orttest.Open(t).Load(t.Context(), onnxgen.Classifier("N", 8, 3).Bytes(), infer.Options{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	farOn(t, l)
+	return l.Addr().String()
+}
+
+func farOn(t *testing.T, l net.Listener) {
+	t.Helper()
+	session, err := orttest.Open(t).Load(t.Context(), onnxgen.Classifier("N", 8, 3).Bytes(), infer.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +184,6 @@ func far(t *testing.T) (address string) {
 			t.Error(err)
 		}
 	})
-	return l.Addr().String()
 }
 
 func elsewhere(address string) fleettest.Package {
@@ -205,6 +210,54 @@ func TestAModelOfAnotherServer(t *testing.T) {
 			t.Errorf("the check with %v allowed: %+v, %v", hosts, r, err)
 		}
 	}
+}
+
+// TestAServerThatIsAwayAtFirstIsTriedAgain: the two may be started in any order,
+// and readiness waits.
+func TestAServerThatIsAwayAtFirstIsTriedAgain(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := newShelf(t)
+	s.put(elsewhere(address), "default")
+	f := s.start(fleet.Options{Default: "elsewhere", RemoteHosts: []string{address}})
+	settled(t, "its absence is told", func() bool {
+		s, err := f.Status("elsewhere")
+		return err == nil && s.State == fleet.Failed && strings.Contains(s.Reason, "cannot be reached")
+	})
+	_, _, err = f.AcquireContext(t.Context(), "elsewhere")
+	if p := problem.Of(err); p.Kind != problem.ModelUnhealthy || p.Extensions["retry_after_seconds"] == nil {
+		t.Errorf("a request meanwhile: %v; want a refusal at once that says when to come again", err)
+	}
+	if l, err = net.Listen("tcp", address); err != nil {
+		t.Fatal(err)
+	}
+	farOn(t, l)
+	ready(t, f)
+	if err := answer(f, "elsewhere"); err != nil {
+		t.Errorf("a request then: %v", err)
+	}
+}
+
+// TestAKeyIsNotSentInTheClear: a package says how its server is called, and whoever
+// made it may listen on the way.
+func TestAKeyIsNotSentInTheClear(t *testing.T) {
+	s := newShelf(t)
+	s.put(elsewhere("models.example:8001"), "default")
+	f := s.start(fleet.Options{Default: "elsewhere", RemoteHosts: []string{"models.example"}, RemoteKey: "a-key"})
+	settled(t, "it is refused", func() bool {
+		s, err := f.Status("elsewhere")
+		return err == nil && s.State == fleet.Failed && strings.Contains(s.Reason, "in the clear") && strings.Contains(s.Reason, "grpcs://models.example:8001") && !strings.Contains(s.Reason, "a-key")
+	})
+	address := far(t) // this machine's own
+	near := newShelf(t)
+	near.put(elsewhere(address), "default")
+	ready(t, near.start(fleet.Options{Default: "elsewhere", RemoteHosts: []string{address}, RemoteKey: "a-key"}))
 }
 
 // TestAPackageCallsNobodyUnasked: only the operator says where this program calls.

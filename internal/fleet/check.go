@@ -56,7 +56,7 @@ func checkHere(stdin io.Reader, say func(string)) (*Report, error) {
 		return nil, err
 	}
 	// This process is the child that a dangerous model wants.
-	by := engines{here: backend, apart: backend, hosts: q.Hosts}
+	by := engines{here: backend, apart: backend, hosts: q.Hosts, key: q.Key}
 	return examine(context.Background(), by, decoder, os.DirFS("."), say), nil
 }
 
@@ -74,7 +74,7 @@ func Examine(ctx context.Context, backend infer.Backend, decoder *picture.Decode
 func examine(ctx context.Context, by engines, decoder *picture.Decoder, fsys fs.FS, say func(string)) *Report {
 	r := &Report{Runtime: by.here.Name() + " " + by.here.Version(), Decoder: decoder.Name()}
 	if err := r.examine(ctx, by, decoder, fsys, say); err != nil {
-		r.Problem = sentence(err)
+		r.Problem, r.Away = sentence(err), errors.Is(err, problem.ModelUnhealthy)
 		return r
 	}
 	r.Accepted = true

@@ -46,6 +46,7 @@ type Checker struct {
 	Limits  Limits
 	// RemoteHosts are the servers that a package may name, as in Options.
 	RemoteHosts []string
+	RemoteKey   string
 	Cache       string // the directory that keeps accepted reports; "" keeps none
 }
 
@@ -59,7 +60,7 @@ func (c *Checker) Check(ctx context.Context, dir string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	input, err := json.Marshal(childRequest{Library: c.Library, Decoder: c.Decoder, Limits: limits, Hosts: c.RemoteHosts})
+	input, err := json.Marshal(childRequest{Library: c.Library, Decoder: c.Decoder, Limits: limits, Hosts: c.RemoteHosts, Key: c.RemoteKey})
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +97,7 @@ type childRequest struct {
 	Limits  Limits `json:"limits"`
 
 	Hosts []string `json:"remote_hosts,omitempty"`
+	Key   string   `json:"remote_key,omitempty"`
 }
 
 // childMessage is one line of what the child writes: first where it is, so that

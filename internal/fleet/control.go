@@ -54,6 +54,8 @@ func (f *Fleet) arrived(name string) (bool, error) {
 			return true, e.reason()
 		case s.State == Unloaded:
 			return true, problem.ModelUnhealthy.New("the model %q was unloaded again meanwhile", name)
+		case s.State == Failed && why == nil && e.retries():
+			why = problem.ModelUnhealthy.New("the model %q cannot be served yet: %s", name, s.Reason)
 		case s.State == Failed && why == nil:
 			why = problem.ModelInvalid.New("the model %q cannot be served: %s", name, s.Reason)
 		}

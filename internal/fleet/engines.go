@@ -1,9 +1,11 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"net"
+	"net/netip"
 	"slices"
 
 	"github.com/goshawk-ai/goshawk/internal/infer"
@@ -18,6 +20,9 @@ type engines struct {
 	here  infer.Backend // this process
 	apart infer.Backend // a process for each model; nil where there are none
 	hosts []string      // HOST:PORT or HOST of other servers that packages may name
+	key   string        // that they are sent; "" where they want none
+
+	threads int // inside a run; 0 leaves it to the package
 }
 
 // load gives a model its session, and says why it is in a process of its own
@@ -46,7 +51,7 @@ func (o *opening) load(ctx context.Context, m *Model) (err error) {
 	o.doing("loading the model")
 	o.watch.lap(Verify)
 	before := o.scale.used()
-	m.Session, err = backend.Load(ctx, data, infer.Options{IntraThreads: p.Manifest.Serving.Threads, Again: p.Model})
+	m.Session, err = backend.Load(ctx, data, infer.Options{IntraThreads: cmp.Or(o.threads, p.Manifest.Serving.Threads), Again: p.Model})
 	if err != nil {
 		return loadProblem(ctx, err)
 	}
@@ -68,7 +73,10 @@ func (e engines) far(ctx context.Context, r *model.Remote) (infer.Session, error
 	o := oip.Options{Model: r.Model, Version: r.Version}
 	if r.TLS {
 		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	} else if e.key != "" && !near(r.Address) {
+		return nil, problem.ModelInvalid.New("goshawk.yaml calls the server %s in the clear, where anyone on the way could read the key that it would be sent (backends.remote_key); write its url as grpcs://%s", wording.Quote(r.Address), r.Address)
 	}
+	o.Key = e.key
 	s, err := oip.Connect(ctx, r.Address, o)
 	if err != nil {
 		return nil, loadProblem(ctx, err)
@@ -76,14 +84,24 @@ func (e engines) far(ctx context.Context, r *model.Remote) (infer.Session, error
 	return s, nil
 }
 
+// near tells whether an address is this machine's own.
+func near(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip, errIP := netip.ParseAddr(host)
+	return err == nil && (host == "localhost" || errIP == nil && ip.IsLoopback())
+}
+
 func (e engines) allowed(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	return err == nil && (slices.Contains(e.hosts, address) || slices.Contains(e.hosts, host))
 }
 
-// Ill says why requests would fail now: the model is computed elsewhere, and
-// whoever does is gone. Otherwise it is nil.
+// Ill says why requests would fail now: the model is marked unhealthy, or it is
+// computed elsewhere, and whoever does is gone. Otherwise it is nil.
 func (m *Model) Ill() error {
+	if ill := m.Marked(); ill != nil {
+		return ill
+	}
 	if m.monitor == nil {
 		return nil
 	}
@@ -92,6 +110,9 @@ func (m *Model) Ill() error {
 
 // await is Ill that waits a little where that promises an answer.
 func (m *Model) await(ctx context.Context) error {
+	if ill := m.Marked(); ill != nil {
+		return ill
+	}
 	if m.monitor == nil {
 		return nil
 	}

@@ -45,6 +45,8 @@ type entry struct {
 	dozing  bool           // guarded by mu; sleeps for want of memory, whatever the source says
 	asked   time.Time      // guarded by mu; when the first of them began to wait
 	used    time.Time      // guarded by mu; the last release
+	tries   int            // guarded by mu; loads in a row that found nobody who computes the model
+	retry   time.Time      // guarded by mu; of Failed: when the next one is due; zero: never
 	since   time.Time      // guarded by mu; when it became Ready
 	drained chan struct{}  // closed when retired and no reference is left
 
@@ -205,7 +207,10 @@ func (e *entry) isWanted() bool {
 func (e *entry) set(s State, m *Model, why error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.state, e.model, e.why, e.wanted, e.dozing = s, m, why, false, false
+	e.state, e.model, e.why, e.wanted, e.dozing, e.retry = s, m, why, false, false, time.Time{}
+	if s == Ready {
+		e.tries = 0
+	}
 	e.since, e.fetched, e.hungry = time.Now(), nil, time.Time{}
 	if s == Failed {
 		e.watch = nil
@@ -249,11 +254,32 @@ func (e *entry) renew(v Version, state State, again bool) {
 		e.state = state
 	case e.state == Sleeping && (state == Loading && !e.dozing || e.wanted):
 		e.state = Loading
-	case e.state == Failed && again:
-		e.state, e.why = state, nil
+	case e.state == Failed && (again || !e.retry.IsZero() && !time.Now().Before(e.retry)):
+		e.state, e.why, e.retry = state, nil, time.Time{}
 	}
 	e.woken = e.wanted && state == Sleeping || e.woken && state == Sleeping
 }
+
+// later makes a failed load one that is tried again, after pauses that grow.
+func (e *entry) later() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.retry = time.Now().Add(min(firstPause<<min(e.tries, 10), longestPause))
+	e.tries++
+}
+
+// retries tells whether a failed load is tried again.
+func (e *entry) retries() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return !e.retry.IsZero()
+}
+
+// The pauses before another try to load a model whose server is away.
+const (
+	firstPause   = 500 * time.Millisecond
+	longestPause = 30 * time.Second
+)
 
 func (e *entry) is(s State) bool {
 	e.mu.Lock()

@@ -12,7 +12,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/goshawk-ai/goshawk/internal/calibrate"
 	"github.com/goshawk-ai/goshawk/internal/infer"
+	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/wording"
@@ -27,6 +29,7 @@ type Options struct {
 	// RemoteHosts are the servers that a package may name as where its model is:
 	// HOST:PORT, or HOST for all its ports.
 	RemoteHosts []string
+	RemoteKey   string // that those are sent, over TLS or to this machine only; "" sends none
 	Source      Source
 	Decoder     *picture.Decoder
 	Checker     *Checker // nil loads strangers' packages without a check: for tests
@@ -34,8 +37,13 @@ type Options struct {
 	Registerer  prometheus.Registerer // nil registers nothing
 	Default     string                // the reference that a request without one means; readiness waits for it
 	Explicit    bool                  // only the default, the required and what Load names are loaded
-	Unloaded    func(v Version)       // told after a version's memory was given back; may be nil
-	Required    []string              // names that readiness waits for, beside those of required versions
+	// Plan says how a package is to be run here, before it is loaded and when
+	// Replan asks; nil is as its manifest says, and else one thread a run.
+	Plan     func(p *model.Package) calibrate.Plan
+	Loaded   func(m *Model)  // told before requests can reach the version, and when its plan has changed; may be nil
+	Unloaded func(v Version) // told after a version's memory was given back; may be nil
+	Overruns int             // runs in a row that had to be ended until a model is unhealthy; 0 is 3
+	Required []string        // names that readiness waits for, beside those of required versions
 	// Budget bounds what all models together take, in bytes (see Model.Bytes); 0 is
 	// no bound. Who is not used sleeps then, the least recently used first.
 	Budget int64
@@ -69,6 +77,7 @@ type Fleet struct {
 	draining map[string]int    // guarded by mu; by name, models that were retired and are in use
 	leaving  map[string]*entry // guarded by mu; those models by NAME@DIGEST
 	broken   map[*entry]error  // guarded by mu; ready ones that will not answer again, and why
+	renewed  map[*entry]*Model // guarded by mu; ready ones, and the same model loaded anew for another plan
 
 	turn     time.Duration // guarded by mu; as the constants of these names
 	patience time.Duration // guarded by mu
@@ -100,7 +109,7 @@ func New(o Options) *Fleet {
 		o: o, wake: make(chan struct{}, 1), done: make(chan struct{}),
 		entries: map[string]*entry{}, changed: make(chan struct{}),
 		off: map[string]bool{}, again: map[string]bool{}, seen: map[string]bool{}, draining: map[string]int{},
-		leaving: map[string]*entry{}, broken: map[*entry]error{},
+		leaving: map[string]*entry{}, broken: map[*entry]error{}, renewed: map[*entry]*Model{},
 		resident: map[*entry]bool{}, dismissed: map[*entry]bool{}, pins: map[*entry]bool{}, weights: map[string]int64{},
 		scale: newScale(o.Backend), turn: turn, patience: patience,
 	}
@@ -211,7 +220,7 @@ func (f *Fleet) await(ctx context.Context, ref string, c *claim) (m *Model, rele
 	for {
 		changed := f.watch()
 		m, release, err := f.acquire(ref, c)
-		if _, loading := errors.AsType[*loadingError](err); !loading {
+		if !soon(err) {
 			if err == nil {
 				if err := m.await(ctx); err != nil {
 					release()
@@ -283,6 +292,10 @@ func (f *Fleet) resolve(ref string) (Version, error) {
 			return v, nil
 		}
 	}
+	name, _, _ := strings.Cut(ref, "/")
+	if _, err := f.o.Source.Resolve(name); errors.Is(err, problem.ModelUnhealthy) { // it cannot know yet
+		return Version{}, err
+	}
 	return Version{}, problem.ModelNotFound.New("there is no model version %q", wording.Cut(ref))
 }
 
@@ -302,6 +315,9 @@ func (f *Fleet) unavailable(e *entry, c *claim) error {
 		return nil
 	case e.state == Ready: // it became so since acquire looked
 		return nil
+	case e.state == Failed && !e.retry.IsZero():
+		return problem.ModelUnhealthy.New("the model %q cannot be served yet: %s", e.version.Name, sentence(e.why)).
+			With("retry_after_seconds", 1+int(max(0, time.Until(e.retry)).Seconds())).Because(errors.Join(&loadingError{later: true}, e.why))
 	case e.state == Failed:
 		return problem.ModelUnhealthy.New("the model %q cannot be served: %s", e.version.Name, sentence(e.why)).Because(e.why)
 	case e.state == Unloaded:
@@ -315,8 +331,15 @@ func (f *Fleet) unavailable(e *entry, c *claim) error {
 	return waiting(e.version)
 }
 
-// loadingError marks the problem that goes away by waiting.
-type loadingError struct{}
+// loadingError marks the problem that goes away by waiting: soon, or at one of the
+// later tries.
+type loadingError struct{ later bool }
+
+// soon tells whether a request should wait for it.
+func soon(err error) bool {
+	l, ok := errors.AsType[*loadingError](err)
+	return ok && !l.later
+}
 
 func (*loadingError) Error() string { return "the model is being loaded" }
 

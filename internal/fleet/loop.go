@@ -16,7 +16,7 @@ import (
 // read the table of routes.
 func (f *Fleet) loop(ctx context.Context) {
 	defer close(f.done)
-	tick := time.NewTicker(time.Minute)
+	tick := time.NewTimer(time.Minute)
 	defer tick.Stop()
 	for {
 		wanted := f.sync(ctx)
@@ -30,6 +30,7 @@ func (f *Fleet) loop(ctx context.Context) {
 		if f.look > 0 {
 			look = time.After(f.look)
 		}
+		tick.Reset(f.pause())
 		select {
 		case <-ctx.Done():
 			return
@@ -121,6 +122,21 @@ func (f *Fleet) fail(e *entry, err error) {
 	f.announce()
 }
 
+// pause is how long nothing is due: a minute, or until a failed load is tried again.
+func (f *Fleet) pause() time.Duration {
+	rest := time.Minute
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, e := range f.entries {
+		e.mu.Lock()
+		if e.state == Failed && !e.retry.IsZero() {
+			rest = min(rest, max(0, time.Until(e.retry)))
+		}
+		e.mu.Unlock()
+	}
+	return rest
+}
+
 // sync brings entries and routes in line with the source and says what should be
 // loaded, most urgent first.
 func (f *Fleet) sync(ctx context.Context) []*entry {
@@ -155,6 +171,7 @@ func (f *Fleet) sync(ctx context.Context) []*entry {
 // is to be drained because somebody unloaded it. f.mu is held.
 func (f *Fleet) enter(versions []Version) (leaving []*entry) {
 	leaving = append(f.condemned(), f.doze()...)
+	leaving = append(leaving, f.exchanged()...)
 	needed := f.needed(versions)
 	for _, v := range versions {
 		f.meet(v, needed)
@@ -353,8 +370,13 @@ func (f *Fleet) load(ctx context.Context, e *entry) {
 	}
 	if err != nil {
 		f.fail(e, err)
+		if errors.Is(err, problem.ModelUnhealthy) {
+			e.later()
+		}
 		return
 	}
+	m.overruns, m.condemn = f.o.Overruns, func(why error) { f.condemn(e, why) }
+	f.loaded(m)
 	watch.lap(WarmUp)
 	e.set(Ready, m, nil)
 	if woken {
@@ -422,7 +444,7 @@ func (f *Fleet) drain(e *entry) {
 		f.mu.Lock()
 		delete(f.resident, e)
 		f.mu.Unlock()
-		if f.o.Unloaded != nil {
+		if f.o.Unloaded != nil && !f.succeeded(e) {
 			f.o.Unloaded(v)
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/goshawk-ai/goshawk/internal/calibrate"
 	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/problem"
@@ -36,6 +37,7 @@ type Model struct {
 	// this one, or on another server.
 	Apart string
 
+	plan    atomic.Pointer[calibrate.Plan]
 	session int64        // bytes that making the session took, or that its process takes
 	runs    int64        // bytes that the first runs added
 	slots   atomic.Int64 // bytes of the slots that were made
@@ -44,8 +46,14 @@ type Model struct {
 	outputs []output        // logits, then embedding
 	monitor infer.Monitored // the session, where it is computed elsewhere
 
-	mu   sync.Mutex
-	free []*Slot // guarded by mu; no run is using them
+	joins    atomic.Bool     // rows of different requests may share a run
+	stamina  stamina         // how its runs end
+	overruns int             // that make it unhealthy; 0 is Overruns
+	condemn  func(why error) // takes it out of service; nil outside of a fleet
+
+	mu      sync.Mutex
+	free    []*Slot  // guarded by mu; no run is using them
+	batches []*Batch // guarded by mu; the same
 }
 
 // output is what one run of the model really gave: not every model declares it.

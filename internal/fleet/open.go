@@ -38,14 +38,20 @@ func (f *Fleet) open(ctx context.Context, v Version, e *entry, watch *stopwatch)
 	if err != nil {
 		return nil, err
 	}
+	plan := f.plan(p)
+	by := f.engines()
+	by.threads = plan.Threads
 	f.scale.Lock() // nothing else is loaded or unloaded while this is weighed
 	defer f.scale.Unlock()
 	ctx = infer.Aside(ctx)
-	m, err := load(ctx, opening{engines: f.engines(), scale: f.scale, watch: watch}, p, v)
+	m, err := load(ctx, opening{engines: by, scale: f.scale, watch: watch}, p, v)
 	if err != nil {
 		return nil, err
 	}
 	m.obey(report)
+	if err := m.follow(ctx, plan); err != nil {
+		return nil, errors.Join(err, m.close())
+	}
 	if _, err := m.Probe(ctx, f.o.Decoder); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
@@ -54,7 +60,7 @@ func (f *Fleet) open(ctx context.Context, v Version, e *entry, watch *stopwatch)
 }
 
 func (f *Fleet) engines() engines {
-	return engines{here: f.o.Backend, apart: f.o.Apart, hosts: f.o.RemoteHosts}
+	return engines{here: f.o.Backend, apart: f.o.Apart, hosts: f.o.RemoteHosts, key: f.o.RemoteKey}
 }
 
 // checked gives the report of a stranger's package: the kept one, else that of

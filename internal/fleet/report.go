@@ -12,6 +12,7 @@ import (
 type Report struct {
 	Accepted bool      `json:"accepted"`
 	Problem  string    `json:"problem,omitempty"` // one sentence for people, when not accepted
+	Away     bool      `json:"away,omitempty"`    // whoever computes the model did not answer, and may do so later
 	Digest   string    `json:"digest,omitempty"`
 	Name     string    `json:"name,omitempty"`
 	Runtime  string    `json:"runtime,omitempty"` // "onnxruntime 1.30.0"
@@ -46,6 +47,9 @@ type Stage struct {
 func (r *Report) Err() error {
 	if r.Accepted {
 		return nil
+	}
+	if r.Away {
+		return problem.ModelUnhealthy.New("%s", r.Problem)
 	}
 	return problem.ModelInvalid.New("%s", r.Problem)
 }

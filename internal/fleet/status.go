@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goshawk-ai/goshawk/internal/calibrate"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
@@ -25,14 +26,16 @@ type Status struct {
 	TopK       int
 	Rows       int // as Model.Rows
 	LoadMS     float64
-	FirstMS    float64    // the first run
-	Report     *Report    // of the check; nil for a built-in package
-	Apart      string     // as Model.Apart
-	Bytes      int64      // that the model takes; 0 where it is not loaded, or on another server
-	Cold       *ColdStart // what it took until it answered; nil where it is not loaded
+	FirstMS    float64        // the first run
+	Report     *Report        // of the check; nil for a built-in package
+	Apart      string         // as Model.Apart
+	Plan       calibrate.Plan // how it is run, and why so; zero until the model was loaded
+	Bytes      int64          // that the model takes; 0 where it is not loaded, or on another server
+	Cold       *ColdStart     // what it took until it answered; nil where it is not loaded
 }
 
-// Models lists all versions, by name and then by age.
+// Models lists all versions, by name, number and age: of a number whose files
+// were replaced there may be two.
 func (f *Fleet) Models() []Status {
 	t := f.routes.Load()
 	f.mu.Lock()
@@ -49,6 +52,9 @@ func (f *Fleet) Models() []Status {
 	}
 	slices.SortFunc(list, func(a, b Status) int {
 		if c := strings.Compare(a.Name, b.Name); c != 0 {
+			return c
+		}
+		if c := a.Number - b.Number; c != 0 {
 			return c
 		}
 		if c := a.Added.Compare(b.Added); c != 0 {
@@ -84,7 +90,7 @@ func (e *entry) status() Status {
 	if m == nil {
 		return s
 	}
-	s.Package, s.Report, s.Apart = m.Package, m.Report, m.Apart
+	s.Package, s.Report, s.Apart, s.Plan = m.Package, m.Report, m.Apart, m.Plan()
 	if ill := m.Ill(); ill != nil {
 		s.State, s.Reason = Failed, sentence(ill)
 	}

@@ -175,7 +175,7 @@ func (m *Model) RunTensors(ctx context.Context, in, out []*tensor.Tensor) error 
 	case !ok || ctx.Err() != nil || native.Code == infer.Unavailable: // no fault of these inputs
 	case native.Code == infer.BadInput:
 		return problem.InvalidRequest.New("the model %q refuses these inputs: %s", m.Version.Name, wording.Cut(native.Message)).Because(err)
-	case native.Code != infer.OutOfMemory:
+	case native.Code != infer.OutOfMemory && native.Code != infer.Unavailable:
 		if symbol, a, b := m.disagreement(in); symbol != "" {
 			return problem.InvalidRequest.New("the model %q failed on these inputs: it calls sizes of them %q that are %d and %d here", m.Version.Name, wording.Cut(symbol), a, b).Because(err)
 		}
@@ -222,10 +222,13 @@ func (m *Model) Encoded(in []*tensor.Tensor) [][]byte {
 }
 
 // Batched tells whether the first axis of every input and output is a batch, of
-// any size.
+// any size, and the package does not say otherwise.
 func (m *Model) Batched() bool {
 	if m.Pictures() {
 		return m.Binding.Batch == 0
+	}
+	if m.Package.Manifest.Serving.Unbatched {
+		return false
 	}
 	open := func(s tensor.Spec) bool { return s.Ranked && len(s.Shape) > 0 && s.Shape[0] < 0 }
 	return len(m.Inputs) > 0 && !slices.ContainsFunc(m.Inputs, func(s tensor.Spec) bool { return !open(s) }) &&

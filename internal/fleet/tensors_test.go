@@ -59,3 +59,17 @@ func TestPicturesOfAWrongRankHearHowTheyAreTaken(t *testing.T) {
 		t.Errorf("got %v, want how pictures are sent", err)
 	}
 }
+
+// TestAModelIsABatchUnlessItsPackageSaysOtherwise: what looks like a batch may be
+// a sequence, whose rows must stay together.
+func TestAModelIsABatchUnlessItsPackageSaysOtherwise(t *testing.T) {
+	t.Parallel()
+	whole := adding()
+	whole.Files["goshawk.yaml"] += "serving: {max_batch_size: 0}\n"
+	for rows, p := range map[int]fleettest.Package{3: adding(), 1: whole} {
+		m := serving(t, p)
+		if got := m.BatchOf([]*tensor.Tensor{ones("x", 3), ones("y", 3)}); got != rows || m.Batched() != (rows == 3) {
+			t.Errorf("%s\n3 elements are %d rows, batched %v; want %d", p.Files["goshawk.yaml"], got, m.Batched(), rows)
+		}
+	}
+}

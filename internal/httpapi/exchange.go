@@ -39,6 +39,9 @@ type exchange struct {
 	limits *Limits
 	bodied bool // the request has a body
 	left   bool // the answer is out before the body is in
+	whole  bool // the headers go out with the one write that follows them
+
+	model, version string // that was asked for, and that answered, where it is known
 
 	status int   // 0 while nothing is written
 	sent   int64 // bytes
@@ -56,7 +59,9 @@ func (x *exchange) WriteHeader(status int) {
 		// sender that stalls must not hold it there.
 		_ = http.NewResponseController(x.ResponseWriter).SetReadDeadline(time.Now().Add(min(x.limits.Grace, time.Second/2)))
 	}
-	x.hold(0)
+	if !x.whole {
+		x.hold(0)
+	}
 	x.ResponseWriter.WriteHeader(status)
 }
 
@@ -91,6 +96,7 @@ func (x *exchange) send(r *http.Request, status int, contentType string, content
 	h := x.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(content)))
+	x.whole = r.Method != http.MethodHead // then the deadline of what follows is enough
 	x.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = x.Write(content) // a failure is the caller's hanging up; the server sees it too

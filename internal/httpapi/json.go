@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 
+	"github.com/goshawk-ai/goshawk/internal/jsonscan"
 	"github.com/goshawk-ai/goshawk/internal/predict"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/wording"
@@ -22,17 +23,26 @@ func (in *intake) readJSON(ctx context.Context, limit int64) error {
 	if err != nil {
 		return in.body.problem(err)
 	}
-	s := &scanner{text: text}
-	if err := s.object(func(name string) error { return in.member(s, name) }); err != nil {
+	s := &jsonscan.Scanner{Text: text}
+	if err := object(s, "the body", func(name string) error { return in.member(s, name) }); err != nil {
 		return err
 	}
-	if s.peek() != 0 || s.at < len(s.text) {
-		return s.fail("something follows the object")
-	}
-	return nil
+	return s.End()
 }
 
-func (in *intake) member(s *scanner, name string) error {
+// object reads an object in which nothing comes twice.
+func object(s *jsonscan.Scanner, what string, member func(name string) error) error {
+	seen := make(jsonscan.Once, 4)
+	return s.Object(what, func(text []byte) error {
+		name := string(text)
+		if err := seen.See(name); err != nil {
+			return err
+		}
+		return member(name)
+	})
+}
+
+func (in *intake) member(s *jsonscan.Scanner, name string) error {
 	if isParam(name) {
 		if err := in.once(name); err != nil {
 			return err
@@ -40,15 +50,15 @@ func (in *intake) member(s *scanner, name string) error {
 	}
 	switch name {
 	case "pictures":
-		return s.array(func() error { return in.jsonPicture(s) })
+		return s.List("pictures", func() error { return in.jsonPicture(s) })
 	case "model":
-		ref, err := s.str("model")
+		ref, err := s.Short("model")
 		if err != nil {
 			return err
 		}
 		return in.setModel(ref)
 	case "top_k":
-		n, text, err := s.number("top_k")
+		n, text, err := s.Number("top_k")
 		if err != nil {
 			return err
 		}
@@ -57,7 +67,7 @@ func (in *intake) member(s *scanner, name string) error {
 		}
 		return in.setTopK(int(n), text)
 	case "threshold":
-		n, text, err := s.number("threshold")
+		n, text, err := s.Number("threshold")
 		if err != nil {
 			return err
 		}
@@ -67,14 +77,14 @@ func (in *intake) member(s *scanner, name string) error {
 	}
 }
 
-func (in *intake) jsonPicture(s *scanner) error {
+func (in *intake) jsonPicture(s *jsonscan.Scanner) error {
 	var picture predict.Picture
 	var data []byte
 	haveData := false
-	err := s.object(func(name string) error {
+	err := object(s, "a picture", func(name string) error {
 		switch name {
 		case "name":
-			text, err := s.str("name")
+			text, err := s.Short("name")
 			if err != nil {
 				return err
 			}
@@ -83,7 +93,7 @@ func (in *intake) jsonPicture(s *scanner) error {
 		case "data":
 			haveData = true
 			var err error
-			data, err = s.raw("data")
+			data, err = s.Bytes("data")
 			return err
 		default:
 			return problem.InvalidRequest.New("unknown JSON member %s of picture %d (known: name, data)", wording.Quote(name), len(in.pictures)+1)

@@ -1,12 +1,14 @@
 package httpapi
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // log writes one line.
@@ -15,13 +17,22 @@ func (d *door) log(r *http.Request, x *exchange, quiet bool) {
 	if quiet {
 		level = slog.LevelDebug
 	}
-	attrs := make([]slog.Attr, 0, 12)
+	attrs := make([]slog.Attr, 0, 16)
 	attrs = append(attrs,
 		slog.String("request_id", x.id), slog.String("method", x.method), slog.String("route", x.route),
 		slog.Int("status", x.status), slog.Int64("bytes", x.sent),
 		slog.Float64("ms", float64(time.Since(x.began).Microseconds())/1000))
 	if x.body != nil {
 		attrs = append(attrs, slog.Int64("bytes_read", x.body.read))
+	}
+	if name := cmp.Or(x.model, r.PathValue("model")); name != "" {
+		if x.err != nil {
+			name = wording.Cut(name) // perhaps nobody's but the caller's
+		}
+		attrs = append(attrs, slog.String("model", name))
+	}
+	if x.version != "" {
+		attrs = append(attrs, slog.String("version", x.version))
 	}
 	if x.who.ID != "" {
 		attrs = append(attrs, slog.String("principal", x.who.ID), slog.String("project", x.who.Project))

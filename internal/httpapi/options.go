@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/goshawk-ai/goshawk/internal/access"
+	"github.com/goshawk-ai/goshawk/internal/calibrate"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/predict"
 	"github.com/goshawk-ai/goshawk/internal/telemetry"
@@ -132,6 +133,8 @@ type ModelInfo struct {
 	Outputs     []Tensor   `json:"outputs"`
 	MemoryBytes int64      `json:"memory_bytes,omitempty"` // that it takes now; 0 where it is not loaded, or elsewhere
 	ColdStart   *ColdStart `json:"cold_start,omitempty"`   // nil where it is not loaded
+
+	Serving *calibrate.Document `json:"serving,omitempty"` // how it is run, and why so; nil until it was loaded
 
 	LabelList []model.Label `json:"-"` // by index, for GET /v1/models/{name}/labels
 }

@@ -45,5 +45,5 @@ func (d *door) predictForm(x *exchange, r *http.Request) error {
 		x.drawer.Answer(x, r, answer)
 		return nil
 	}
-	return x.document(r, answer)
+	return x.predictions(r, answer)
 }

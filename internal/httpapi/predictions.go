@@ -32,7 +32,17 @@ func (d *door) predictions(x *exchange, r *http.Request) error {
 		x.send(r, http.StatusOK, csvType+"; charset=utf-8; header=present", table.Bytes())
 		return nil
 	}
-	return x.document(r, answer)
+	return x.predictions(r, answer)
+}
+
+// predictions sends an answer as JSON.
+func (x *exchange) predictions(r *http.Request, answer *predict.Answer) error {
+	content, err := answer.AppendJSON(make([]byte, 0, 1024))
+	if err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	x.send(r, http.StatusOK, jsonType, append(content, '\n'))
+	return nil
 }
 
 // run classifies. A single picture's problem is the request's. The pictures'
@@ -43,8 +53,10 @@ func (d *door) run(x *exchange, r *http.Request, in *intake) (*predict.Answer, e
 	in.done = true // not reached in a panic: a thread may still be reading the pictures then
 	in.close()
 	if err != nil {
+		x.model = in.model
 		return nil, err
 	}
+	x.model, x.version = answer.Model.Name, answer.Model.Version
 	if len(answer.Results) != len(in.pictures) {
 		return nil, fmt.Errorf("%d results came for %d pictures", len(answer.Results), len(in.pictures))
 	}

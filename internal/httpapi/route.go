@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/units"
@@ -61,8 +62,14 @@ func (d *door) foreign(h Handler) handler {
 	}
 }
 
+// Answered tells the log which version it was.
+func (x *Exchange) Answered(version string) { x.x.version = version }
+
 // Header is the answer's.
 func (x *Exchange) Header() http.Header { return x.x.Header() }
+
+// Began is when the request's headers were here.
+func (x *Exchange) Began() time.Time { return x.x.began }
 
 // Limits are the door's.
 func (x *Exchange) Limits() Limits { return x.door.Limits }

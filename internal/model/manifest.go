@@ -92,7 +92,13 @@ type Serving struct {
 	Instances        int
 	Threads          int
 	MaxBatchSize     int
+	Unbatched        bool // max_batch_size: 0, of a Tensor: its first axis is no batch, whatever it looks like
 	MaxDelay         time.Duration
+	Weight           int // of the model's share of the cores
+	MaxQueueSize     int // requests that may wait
+	PriorityLevels   int
+	DefaultPriority  int
+	RunTimeout       time.Duration
 	Isolation        Isolation
 }
 
@@ -113,5 +119,8 @@ const (
 	maxTopK      = 1000
 	maxText      = 4000 // characters of a text field
 	maxInstances = 256
+	maxWeight    = 1000
+	maxPriority  = 64
+	maxQueue     = 1_000_000
 	maxBatch     = 1024
 )

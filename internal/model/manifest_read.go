@@ -225,10 +225,25 @@ func (r *manifestReader) serving(n *yaml.Node) error {
 		"latency_objective": r.duration(&s.LatencyObjective, "serving.latency_objective"),
 		"instances":         r.integer(&s.Instances, "serving.instances", 1, maxInstances),
 		"threads":           r.integer(&s.Threads, "serving.threads", 1, maxInstances),
-		"max_batch_size":    r.integer(&s.MaxBatchSize, "serving.max_batch_size", 1, maxBatch),
+		"max_batch_size":    r.batch(s),
 		"max_delay":         r.duration(&s.MaxDelay, "serving.max_delay"),
+		"weight":            r.integer(&s.Weight, "serving.weight", 1, maxWeight),
+		"max_queue_size":    r.integer(&s.MaxQueueSize, "serving.max_queue_size", 1, maxQueue),
+		"priority_levels":   r.integer(&s.PriorityLevels, "serving.priority_levels", 1, maxPriority),
+		"default_priority":  r.integer(&s.DefaultPriority, "serving.default_priority", 1, maxPriority),
+		"run_timeout":       r.duration(&s.RunTimeout, "serving.run_timeout"),
 		"isolation":         choice(r.document, &s.Isolation, "serving.isolation", InProcess, OwnChild),
 	})
+}
+
+// batch reads max_batch_size, where 0 is something else than nothing.
+func (r *manifestReader) batch(s *Serving) field {
+	read := r.integer(&s.MaxBatchSize, "serving.max_batch_size", 0, maxBatch)
+	return func(n *yaml.Node) error {
+		err := read(n)
+		s.Unbatched = err == nil && s.MaxBatchSize == 0
+		return err
+	}
 }
 
 // complete says what is missing, and what a kind does not take.
@@ -244,6 +259,10 @@ func (r *manifestReader) complete() error {
 		return r.fail(r.find("remote"), "model and remote are both there; a model is in the package or on another server")
 	case m.Remote != nil && m.Serving.Isolation == OwnChild:
 		return r.fail(r.find("serving"), "serving.isolation: process is for a model in the package; the one that remote names runs elsewhere already")
+	case m.Serving.DefaultPriority > m.Serving.PriorityLevels:
+		return r.fail(r.find("serving"), "serving.default_priority is %d, and there are %d priority_levels", m.Serving.DefaultPriority, m.Serving.PriorityLevels)
+	case m.Kind == KindModel && m.Serving.Unbatched:
+		return r.fail(r.find("serving"), "serving.max_batch_size: 0 is for kind Tensor; pictures are a batch of any number")
 	case m.Kind == KindTensor:
 		for _, key := range []string{"input", "preprocess", "probe", "parity"} {
 			if n := r.find(key); n != nil {

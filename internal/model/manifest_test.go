@@ -46,7 +46,7 @@ output:
   embedding: features
 probe: {image: probe.png, label: tulip}
 parity: parity/
-serving: {latency_objective: 50ms, instances: 2, threads: 3, max_batch_size: 4, max_delay: 2ms, isolation: process}
+serving: {latency_objective: 50ms, instances: 2, threads: 3, max_batch_size: 4, max_delay: 2ms, weight: 3, max_queue_size: 90, priority_levels: 5, default_priority: 2, run_timeout: 7s, isolation: process}
 `
 
 // least is the shortest manifest.
@@ -74,7 +74,10 @@ func TestAManifestIsReadWhole(t *testing.T) {
 		},
 		Output: model.Output{Tensor: "logits", Activation: model.Sigmoid, Temperature: 1.5, Labels: "names/labels.txt", TopK: 3, Embedding: "features"},
 		Probe:  &model.Probe{Image: "probe.png", Label: "tulip"}, Parity: "parity",
-		Serving: model.Serving{LatencyObjective: 50 * time.Millisecond, Instances: 2, Threads: 3, MaxBatchSize: 4, MaxDelay: 2 * time.Millisecond, Isolation: model.OwnChild},
+		Serving: model.Serving{
+			LatencyObjective: 50 * time.Millisecond, Instances: 2, Threads: 3, MaxBatchSize: 4, MaxDelay: 2 * time.Millisecond,
+			Weight: 3, MaxQueueSize: 90, PriorityLevels: 5, DefaultPriority: 2, RunTimeout: 7 * time.Second, Isolation: model.OwnChild,
+		},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(model.Preprocess{})); diff != "" {
 		t.Errorf("the manifest differs from what was written (-want +got):\n%s", diff)
@@ -164,6 +167,9 @@ func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
 		{"labels.txt}", "l}\nserving: {max_delay: 5}", `goshawk.yaml:7:22: serving.max_delay must be a duration like 50ms, not the number "5"`},
 		{"labels.txt}", "l}\nserving: {max_delay: -5ms}", `goshawk.yaml:7:22: serving.max_delay is -5ms; it must be greater than 0 and at most 1h`},
 		{"labels.txt}", "l}\nserving: {instances: 1000}", `goshawk.yaml:7:22: serving.instances is 1000; it must be from 1 to 256`},
+		{"labels.txt}", "l}\nserving: {weight: 0}", `goshawk.yaml:7:19: serving.weight is 0; it must be from 1 to 1000`},
+		{"labels.txt}", "l}\nserving: {priority_levels: 65}", `goshawk.yaml:7:28: serving.priority_levels is 65; it must be from 1 to 64`},
+		{"labels.txt}", "l}\nserving: {priority_levels: 2, default_priority: 3}", `goshawk.yaml:7:10: serving.default_priority is 3, and there are 2 priority_levels`},
 		{"labels.txt}", "l}\nserving: {isolation: vm}", `goshawk.yaml:7:22: serving.isolation must be none or process, not the text "vm"`},
 		{"labels.txt}", "l}\ninput: {layout: HWC}", `goshawk.yaml:7:17: input.layout must be NCHW or NHWC, not the text "HWC"`},
 		{"labels.txt}", "l}\n---\na: b", `goshawk.yaml:7:1: a second YAML document begins here; one file has one document`},
@@ -224,6 +230,25 @@ func mistake(t *testing.T, text, want string) {
 	}
 	if err.Error() != want {
 		t.Errorf("for\n%s\n got %s\nwant %s", text, err, want)
+	}
+}
+
+func TestABatchOfNoneIsSomethingElseThanNone(t *testing.T) {
+	const tensors = "apiVersion: goshawk/v1\nkind: Tensor\nname: m\nmodel: model.onnx\n"
+	for text, want := range map[string]model.Serving{
+		tensors: {}, tensors + "serving: {max_batch_size: 0}\n": {Unbatched: true}, tensors + "serving: {max_batch_size: 1}\n": {MaxBatchSize: 1},
+	} {
+		m, _, err := model.ParseManifest("goshawk.yaml", []byte(text))
+		if err != nil || m.Serving != want {
+			t.Errorf("%s: %+v, %v; want %+v", text, m.Serving, err, want)
+		}
+		again, _, err := model.ParseManifest("goshawk.yaml", m.Marshal())
+		if err != nil || again.Serving != want {
+			t.Errorf("written and read again: %+v, %v; want %+v", again.Serving, err, want)
+		}
+	}
+	if _, _, err := model.ParseManifest("goshawk.yaml", []byte(least+"serving: {max_batch_size: 0}\n")); err == nil || !strings.Contains(err.Error(), "for kind Tensor") {
+		t.Errorf("of pictures: %v; want a refusal that says for what it is", err)
 	}
 }
 

@@ -129,8 +129,13 @@ func (s *Serving) marshal(line printer) {
 		{"latency_objective", s.LatencyObjective > 0, s.LatencyObjective},
 		{"instances", s.Instances > 0, s.Instances},
 		{"threads", s.Threads > 0, s.Threads},
-		{"max_batch_size", s.MaxBatchSize > 0, s.MaxBatchSize},
+		{"max_batch_size", s.MaxBatchSize > 0 || s.Unbatched, s.MaxBatchSize},
 		{"max_delay", s.MaxDelay > 0, s.MaxDelay},
+		{"weight", s.Weight > 0, s.Weight},
+		{"max_queue_size", s.MaxQueueSize > 0, s.MaxQueueSize},
+		{"priority_levels", s.PriorityLevels > 0, s.PriorityLevels},
+		{"default_priority", s.DefaultPriority > 0, s.DefaultPriority},
+		{"run_timeout", s.RunTimeout > 0, s.RunTimeout},
 		{"isolation", s.Isolation != "", s.Isolation},
 	} {
 		if f.set {

@@ -31,14 +31,6 @@ type grpcDoor struct {
 	budgetWait time.Duration
 }
 
-// extensions are those of Triton's that are served, in both forms together.
-func extensions() []string {
-	return []string{
-		"binary_tensor_data", "classification", "logging", "model_configuration", "model_repository",
-		"model_repository(unload_dependents)", "parameters", "schedule_policy", "statistics", "trace",
-	}
-}
-
 func (g *grpcDoor) ServerLive(context.Context, *oip.ServerLiveRequest) (*oip.ServerLiveResponse, error) {
 	return &oip.ServerLiveResponse{Live: true}, nil
 }
@@ -57,7 +49,7 @@ func (g *grpcDoor) ModelReady(ctx context.Context, r *oip.ModelReadyRequest) (*o
 }
 
 func (g *grpcDoor) ServerMetadata(context.Context, *oip.ServerMetadataRequest) (*oip.ServerMetadataResponse, error) {
-	return &oip.ServerMetadataResponse{Name: "goshawk", Version: g.version, Extensions: extensions()}, nil
+	return &oip.ServerMetadataResponse{Name: "goshawk", Version: g.version, Extensions: g.settings.extensions()}, nil
 }
 
 func (g *grpcDoor) ModelMetadata(ctx context.Context, r *oip.ModelMetadataRequest) (*oip.ModelMetadataResponse, error) {

@@ -19,6 +19,7 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/principal"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/telemetry"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // requestID is the metadata by which a call is named, as X-Request-Id over HTTP.
@@ -68,10 +69,14 @@ type calls struct {
 // seen is one call, for its line.
 type seen struct {
 	id, method, trace string
+	model             string // that the request names
 	began             time.Time
 	span              telemetry.Span
 	read, sent        atomic.Int64 // bytes
 	problem           atomic.Pointer[problem.Problem]
+
+	compressed bool   // the messages are
+	record     *trace // of a unary call; nil: it is not traced
 }
 
 type seenKey struct{}
@@ -109,17 +114,34 @@ func (c *calls) HandleRPC(ctx context.Context, event stats.RPCStats) {
 		return
 	}
 	switch e := event.(type) {
+	case *stats.InHeader:
+		s.compressed = e.Compression != "" && e.Compression != "identity"
 	case *stats.InPayload:
 		s.read.Add(int64(e.Length))
 	case *stats.OutPayload:
 		s.sent.Add(int64(e.Length))
 	case *stats.End:
+		s.record.mark("GRPC_SEND_END", e.EndTime)
+		s.record.end()
 		c.metrics.inFlight.Dec()
 		code := status.Code(e.Error)
 		s.span.Set("rpc.grpc.status_code", code.String())
 		s.span.End(e.Error)
 		c.end(ctx, s, s.method, code, s.problem.Load(), time.Since(s.began),
 			slog.Int64("bytes_read", s.read.Load()), slog.Int64("bytes", s.sent.Load()))
+	}
+}
+
+// names notes the model that a request is about.
+func (s *seen) names(request any) {
+	if s == nil {
+		return
+	}
+	switch r := request.(type) {
+	case interface{ GetModelName() string }:
+		s.model = r.GetModelName()
+	case interface{ GetName() string }:
+		s.model = r.GetName()
 	}
 }
 
@@ -131,6 +153,12 @@ func (c *calls) end(ctx context.Context, s *seen, method string, code codes.Code
 		slog.String("request_id", s.id), slog.String("grpc_method", method), slog.String("code", code.String()),
 		slog.Float64("ms", float64(took.Microseconds())/1000),
 	}, more...)
+	if name := s.model; name != "" {
+		if code != codes.OK {
+			name = wording.Cut(name) // perhaps nobody's but the caller's
+		}
+		attrs = append(attrs, slog.String("model", name))
+	}
 	if who := principal.From(ctx); who.ID != principal.Default {
 		attrs = append(attrs, slog.String("principal", who.ID), slog.String("project", who.Project))
 	}

@@ -82,18 +82,18 @@ func TestEachCallHasALine(t *testing.T) {
 	}
 	until(t, "the call has no line", func() bool { return len(log.of(t, "ModelInfer")) == 1 })
 	line := log.of(t, "ModelInfer")[0]
-	if line["request_id"] != "mine-7" || line["code"] != "OK" || line["trace_id"] != "0af7651916cd43dd8448eb211c80319c" || line["level"] != "INFO" || line["bytes_read"].(float64) < 2 {
+	if line["request_id"] != "mine-7" || line["code"] != "OK" || line["trace_id"] != "0af7651916cd43dd8448eb211c80319c" || line["level"] != "INFO" || line["bytes_read"].(float64) < 2 || line["model"] != "flowers" {
 		t.Errorf("the line is %v", line)
 	}
 
 	ctx = metadata.AppendToOutgoingContext(t.Context(), "x-request-id", "harm ful")
-	_, err := c.ModelInfer(ctx, &request{ModelName: "trees", Inputs: []*inTensor{{Name: "x", Datatype: "WHAT"}}}, grpc.Header(&header))
+	_, err := c.ModelInfer(ctx, &request{ModelName: "trees\n" + strings.Repeat("s", 5000), Inputs: []*inTensor{{Name: "x", Datatype: "WHAT"}}}, grpc.Header(&header))
 	if err == nil {
 		t.Fatal("an unknown datatype was taken")
 	}
 	until(t, "the call that failed has no line", func() bool { return len(log.of(t, "ModelInfer")) == 2 })
 	line = log.of(t, "ModelInfer")[1]
-	if line["outcome"] != "invalid-request" || line["code"] != "InvalidArgument" || line["request_id"] == "harm ful" || line["request_id"] == "" {
+	if line["outcome"] != "invalid-request" || line["code"] != "InvalidArgument" || line["request_id"] == "harm ful" || line["request_id"] == "" || !strings.HasPrefix(line["model"].(string), "trees sss") || len(line["model"].(string)) > 250 {
 		t.Errorf("the line is %v", line)
 	}
 
@@ -134,7 +134,7 @@ func TestEachRequestOfAStreamHasALine(t *testing.T) {
 	closed(t, stream)
 	until(t, "the stream has no line", func() bool { return len(log.of(t, "ModelStreamInfer")) == 1 })
 	got := log.of(t, "ModelStreamInfer/request")
-	if len(got) != 2 || counted(t, registry, "goshawk_grpc_requests_total", "InvalidArgument", "ModelStreamInfer/request") != 1 {
+	if len(got) != 2 || got[0]["model"] != "flowers" || counted(t, registry, "goshawk_grpc_requests_total", "InvalidArgument", "ModelStreamInfer/request") != 1 {
 		t.Errorf("the requests of the stream have the lines %v", got)
 	}
 }

@@ -37,6 +37,7 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 // the codec returned would be said to be the server's fault.
 type message struct {
 	proto.Message
+	reserve func(n int64) error // room for n bytes; may be nil
 	refused error
 }
 
@@ -51,32 +52,28 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 		m.refused = status.Errorf(codes.ResourceExhausted,
 			"the message would take about %d MB of memory, and at most %d are given; send raw contents", n/1e6, c.most/1e6)
 		return nil
+	} else if m.reserve != nil {
+		if m.refused = m.reserve(n); m.refused != nil {
+			return nil
+		}
 	}
 	return proto.Unmarshal(buffer.ReadOnlyData(), m.Message)
 }
 
-// receive decodes into v by way of a message.
-func receive(decode func(any) error, v any) error {
-	p, ok := v.(proto.Message)
-	if !ok {
-		return decode(v)
-	}
-	m := &message{Message: p}
-	if err := decode(m); err != nil {
-		return err
-	}
-	return m.refused
-}
-
-// bounded is a service whose unary methods receive through receive; those of
+// bounded is a service whose unary methods receive through intakes; those of
 // streams do in received.
-func bounded(d grpc.ServiceDesc) *grpc.ServiceDesc {
+func bounded(d grpc.ServiceDesc, in *intakes) *grpc.ServiceDesc {
 	methods := make([]grpc.MethodDesc, len(d.Methods))
 	for i, m := range d.Methods {
 		methods[i] = grpc.MethodDesc{
 			MethodName: m.MethodName,
 			Handler: func(server any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
-				return m.Handler(server, ctx, func(v any) error { return receive(decode, v) }, intercept)
+				var got proto.Message
+				defer func() { in.answers.drop(got) }() // what the method did not take over
+				return m.Handler(server, ctx, func(v any) error {
+					got, _ = v.(proto.Message)
+					return in.unary(ctx, decode, v)
+				}, intercept)
 			},
 		}
 	}

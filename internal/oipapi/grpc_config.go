@@ -33,8 +33,19 @@ func configOf(d *Description) *oip.ModelConfig {
 		}
 		c.Output = append(c.Output, o)
 	}
-	if d.Pictures {
-		c.Parameters = map[string]*oip.ModelParameter{"encoded_pictures": {StringValue: "true"}}
+	if d.Instances > 0 {
+		c.InstanceGroup = []*oip.ModelInstanceGroup{{Name: d.Name, Kind: oip.ModelInstanceGroup_KIND_CPU, Count: int32(d.Instances)}}
+	}
+	if d.Batch > 1 {
+		c.SchedulingChoice = &oip.ModelConfig_DynamicBatching{DynamicBatching: &oip.ModelDynamicBatching{
+			PreferredBatchSize: []int32{int32(d.Batch)}, MaxQueueDelayMicroseconds: uint64(d.Delay.Microseconds()),
+		}}
+	}
+	for name, value := range d.Parameters {
+		if c.Parameters == nil {
+			c.Parameters = map[string]*oip.ModelParameter{}
+		}
+		c.Parameters[name] = &oip.ModelParameter{StringValue: value}
 	}
 	return c
 }

@@ -51,7 +51,7 @@ func fieldFor(t tensor.Type) string {
 }
 
 // fillTyped reads typed contents; none at all are those of an empty tensor.
-func fillTyped(t *tensor.Tensor, n int64, contents *oip.InferTensorContents) error {
+func fillTyped(t *tensor.Tensor, n int64, contents *oip.InferTensorContents, reserve func(n int64) error) error {
 	want := fieldFor(t.Type)
 	if want == "" {
 		return problem.InvalidRequest.New("the input %s is %s, which has no typed contents; send raw_input_contents", quoted(t.Name), t.Type.Protocol())
@@ -65,6 +65,9 @@ func fillTyped(t *tensor.Tensor, n int64, contents *oip.InferTensorContents) err
 		}
 		if int64(f.count) != n {
 			return problem.InvalidRequest.New("the input %s is %s %v, %d elements, and its %s have %d", quoted(t.Name), t.Type.Protocol(), t.Shape, n, want, f.count)
+		}
+		if err := reserve(n * max(int64(t.Type.Size()), t.Type.Space())); err != nil {
+			return err
 		}
 		t.Data = tensor.Aligned(f.count * t.Type.Size())
 		if bad := f.fill(t); bad >= 0 {

@@ -32,7 +32,7 @@ func FuzzGRPCRequest(f *testing.F) {
 		if proto.Unmarshal(data, &r) != nil {
 			return // grpc refuses it
 		}
-		c, err := callOf(&r)
+		c, err := callOf(&r, free)
 		if err != nil {
 			if p := problem.Of(err); p.Kind.Status != 400 || len(p.Detail) > 2000+20*len(data) {
 				t.Errorf("refused with %d and %d bytes: %s", p.Kind.Status, len(p.Detail), p.Detail)
@@ -48,7 +48,7 @@ func FuzzGRPCRequest(f *testing.F) {
 				t.Errorf("%s %v has %d bytes and %d strings", in.Type, in.Shape, len(in.Data), len(in.Strings))
 			}
 			if in.Type != tensor.String {
-				_, _ = tensor.Float64s(in) // panics where memory is not aligned
+				tensor.Widen(make([]float64, n), in) // panics where memory is not aligned
 			}
 		}
 	})

@@ -9,10 +9,8 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/goshawk-ai/goshawk/api/oip"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/schedule"
-	"github.com/goshawk-ai/goshawk/internal/tensor"
 	"github.com/goshawk-ai/goshawk/internal/units"
 )
 
@@ -43,6 +41,21 @@ func take(ctx context.Context, budget *schedule.Budget, wait time.Duration, n in
 		return nil, err
 	}
 	return h, nil
+}
+
+// more takes n bytes for what is made of the message.
+func (h *hold) more(ctx context.Context, wait time.Duration, n int64) error {
+	if h.budget == nil || n <= 0 {
+		return nil
+	}
+	if all := h.n + n; all > h.budget.Size() {
+		return h.budget.Acquire(ctx, all) // says so
+	}
+	more, err := take(ctx, h.budget, wait, n)
+	if err == nil {
+		h.n += more.n
+	}
+	return err
 }
 
 // keep exchanges the message for n bytes of answer, which are there already: at
@@ -85,6 +98,7 @@ type caller struct {
 	mu     sync.Mutex
 	holds  map[*hold]struct{}
 	closed bool
+	intake intake
 }
 
 // owes notes an answer that is on its way. One that is not taken in time closes
@@ -113,6 +127,9 @@ func (c *caller) Close() error {
 	c.closed = true
 	all := c.holds
 	c.holds = nil
+	c.intake.sum = 0
+	clear(c.intake.open)
+	c.intake.settle()
 	c.mu.Unlock()
 	for h := range all {
 		h.release()
@@ -142,15 +159,21 @@ func callerFrom(ctx context.Context) *caller {
 	return c
 }
 
-// callers accepts connections as callers.
-type callers struct{ net.Listener }
+// callers accepts connections as callers, whose bytes are counted.
+type callers struct {
+	net.Listener
+	intake intake // what each begins with
+}
 
 func (l callers) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &caller{Conn: c, holds: map[*hold]struct{}{}}, nil
+	counted := &caller{Conn: c, holds: map[*hold]struct{}{}, intake: l.intake}
+	counted.intake.open = map[uint32]*arriving{}
+	counted.intake.in.skip = prefaceLength
+	return counted, nil
 }
 
 // answers are the holds of messages that are about to be sent.
@@ -219,19 +242,4 @@ type written struct {
 func (w written) Put(b *[]byte) {
 	w.BufferPool.Put(b)
 	w.hold.release()
-}
-
-// messageSpace is about the memory of a request's message.
-func messageSpace(r *oip.ModelInferRequest) int64 {
-	n := int64(0)
-	for _, raw := range r.GetRawInputContents() {
-		n += int64(len(raw))
-	}
-	for _, in := range r.GetInputs() {
-		c := in.GetContents()
-		n += int64(len(c.GetBoolContents()) + 4*(len(c.GetIntContents())+len(c.GetUintContents())+len(c.GetFp32Contents())) +
-			8*(len(c.GetInt64Contents())+len(c.GetUint64Contents())+len(c.GetFp64Contents())))
-		n += textSize(&tensor.Tensor{Strings: c.GetBytesContents()}, 24)
-	}
-	return 2 * n // and the tensors that are made of it
 }

@@ -81,7 +81,7 @@ func TestWithoutRoomIsTold(t *testing.T) {
 	_, err := c.ModelInfer(t.Context(), raw("UINT8", []byte{1}, 1))
 	wants(t, err, codes.InvalidArgument, "the answer takes", "fewer")
 
-	const all = 1<<20 - 1000
+	const all = 1 << 20
 	if err := budget.Acquire(t.Context(), all); err != nil {
 		t.Fatal(err)
 	}

@@ -2,26 +2,35 @@ package oipapi
 
 import (
 	"context"
+	"time"
 
 	"github.com/goshawk-ai/goshawk/api/oip"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
 )
 
 func (g *grpcDoor) ModelInfer(ctx context.Context, r *oip.ModelInferRequest) (*oip.ModelInferResponse, error) {
-	response, held, err := g.infer(ctx, r)
+	s := seenFrom(ctx)
+	t := g.settings.begin(r.GetModelName())
+	if t != nil && s != nil {
+		s.record = t // written when the call has ended
+		t.mark("GRPC_WAITREAD_START", s.began)
+		t.mark("GRPC_WAITREAD_END", time.Now())
+	}
+	response, held, err := g.infer(ctx, r, t)
 	if err != nil {
 		return nil, g.refuse(ctx, err)
 	}
 	g.answers.hand(response, held)
+	t.mark("GRPC_SEND_START", time.Now())
 	return response, nil
 }
 
 // infer answers a request. What it holds of the budget goes to whoever sends the
 // answer.
-func (g *grpcDoor) infer(ctx context.Context, r *oip.ModelInferRequest) (*oip.ModelInferResponse, *hold, error) {
-	held, err := take(ctx, g.budget, g.budgetWait, messageSpace(r))
-	if err != nil {
-		return nil, nil, err
+func (g *grpcDoor) infer(ctx context.Context, r *oip.ModelInferRequest, t *trace) (*oip.ModelInferResponse, *hold, error) {
+	held := g.answers.taken(r) // it was taken before the message was unfolded
+	if held == nil {
+		held = &hold{budget: g.budget, by: callerFrom(ctx)}
 	}
 	given := false
 	defer func() {
@@ -29,10 +38,12 @@ func (g *grpcDoor) infer(ctx context.Context, r *oip.ModelInferRequest) (*oip.Mo
 			held.release()
 		}
 	}()
-	c, err := callOf(r)
+	c, err := callOf(r, func(n int64) error { return held.more(ctx, g.budgetWait, n) })
 	if err != nil {
 		return nil, nil, err
 	}
+	c.trace = t
+	t.identify(c.id)
 	a, err := g.service.infer(ctx, c)
 	if err != nil {
 		return nil, nil, err

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/goshawk-ai/goshawk/api/oip"
+	"github.com/goshawk-ai/goshawk/internal/predict"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 )
 
@@ -119,25 +120,23 @@ func (g *grpcDoor) ModelStatistics(ctx context.Context, r *oip.ModelStatisticsRe
 
 func statisticsOf(s *Statistics) *oip.ModelStatistics {
 	m := &oip.ModelStatistics{
-		Name: s.Name, Version: s.Number, InferenceCount: uint64(s.Inferences), ExecutionCount: uint64(s.Executions),
+		Name: s.Name, Version: s.Number, InferenceCount: uint64(s.Rows), ExecutionCount: uint64(s.Runs),
+		LastInference: uint64(milliseconds(s.Last)),
 		InferenceStats: &oip.InferStatistics{
 			Success: duration(s.Success), Fail: duration(s.Fail), Queue: duration(s.Queue),
-			ComputeInput: duration(s.Input), ComputeInfer: duration(s.Infer), ComputeOutput: duration(s.Output),
+			ComputeInput: duration(s.Input), ComputeInfer: duration(s.Infer), ComputeOutput: duration(taken(s.Infer)),
 			CacheHit: &oip.StatisticDuration{}, CacheMiss: &oip.StatisticDuration{},
 		},
-	}
-	if !s.LastInference.IsZero() {
-		m.LastInference = uint64(s.LastInference.UnixMilli())
 	}
 	for _, rows := range slices.Sorted(maps.Keys(s.Batches)) {
 		b := s.Batches[rows]
 		m.BatchStats = append(m.BatchStats, &oip.InferBatchStatistics{
-			BatchSize: uint64(rows), ComputeInput: duration(b.Input), ComputeInfer: duration(b.Infer), ComputeOutput: duration(b.Output),
+			BatchSize: uint64(rows), ComputeInput: duration(b.Input), ComputeInfer: duration(b.Infer), ComputeOutput: duration(taken(b.Infer)),
 		})
 	}
 	return m
 }
 
-func duration(c Count) *oip.StatisticDuration {
+func duration(c predict.Count) *oip.StatisticDuration {
 	return &oip.StatisticDuration{Count: uint64(c.Times), Ns: uint64(c.Took.Nanoseconds())}
 }

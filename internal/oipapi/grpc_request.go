@@ -8,8 +8,9 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/tensor"
 )
 
-// callOf reads a request. The tensors share the request's memory where they can.
-func callOf(r *oip.ModelInferRequest) (*call, error) {
+// callOf reads a request. The tensors share the request's memory where they can;
+// reserve makes room for what they need besides.
+func callOf(r *oip.ModelInferRequest, reserve func(n int64) error) (*call, error) {
 	if err := named(r.GetModelName()); err != nil {
 		return nil, err
 	}
@@ -30,7 +31,7 @@ func callOf(r *oip.ModelInferRequest) (*call, error) {
 				return nil, problem.InvalidRequest.New("the input %s has contents and there are raw_input_contents; send one or the other", quoted(in.GetName()))
 			}
 		}
-		t, err := inputOf(in, content, len(raw) > 0)
+		t, err := inputOf(in, content, len(raw) > 0, reserve)
 		if err != nil {
 			return nil, err
 		}
@@ -91,7 +92,7 @@ const maxRank = 64
 
 // inputOf reads one tensor. Its shape is held against what came before anything
 // is allocated for it, so that a message bounds what it can make us spend.
-func inputOf(in *oip.ModelInferRequest_InferInputTensor, raw []byte, isRaw bool) (*tensor.Tensor, error) {
+func inputOf(in *oip.ModelInferRequest_InferInputTensor, raw []byte, isRaw bool, reserve func(n int64) error) (*tensor.Tensor, error) {
 	parameters, err := parametersOf(in.GetParameters())
 	if err == nil {
 		err = refuseUnserved(parameters)
@@ -111,13 +112,18 @@ func inputOf(in *oip.ModelInferRequest_InferInputTensor, raw []byte, isRaw bool)
 		return nil, problem.InvalidRequest.New("the shape of the input %s cannot be: %v", quoted(t.Name), err)
 	}
 	if isRaw {
-		return t, fillRaw(t, n, raw)
+		return t, fillRaw(t, n, raw, reserve)
 	}
-	return t, fillTyped(t, n, in.GetContents())
+	return t, fillTyped(t, n, in.GetContents(), reserve)
 }
 
-func fillRaw(t *tensor.Tensor, n int64, raw []byte) error {
+func fillRaw(t *tensor.Tensor, n int64, raw []byte, reserve func(n int64) error) error {
 	if t.Type == tensor.String {
+		if n <= int64(len(raw)) { // else they are refused below
+			if err := reserve(n * tensor.StringSpace); err != nil {
+				return err
+			}
+		}
 		elements, err := tensor.ParseElements(raw, n)
 		if err != nil {
 			return problem.InvalidRequest.New("the raw contents of the input %s do not fit its shape %v: %v", quoted(t.Name), t.Shape, err)

@@ -27,9 +27,12 @@ func reason(ctx context.Context, err error) (p *problem.Problem, gone bool) {
 	return problem.Of(err), false
 }
 
-// refuse makes err what a gRPC client sees. Where it may come again it hears
-// when, in the trailing metadata retry-after, in seconds.
-func (g *grpcDoor) refuse(ctx context.Context, err error) error {
+// refuse makes err what a gRPC client sees.
+func (g *grpcDoor) refuse(ctx context.Context, err error) error { return refusal(ctx, err) }
+
+// refusal is refuse. Where the caller may come again it hears when, in the trailing
+// metadata retry-after, in seconds.
+func refusal(ctx context.Context, err error) error {
 	p, gone := reason(ctx, err)
 	if gone {
 		return status.Error(codes.Canceled, "the caller went away")

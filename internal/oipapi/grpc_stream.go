@@ -30,7 +30,7 @@ func (g *grpcDoor) ModelStreamInfer(stream inferStream) error {
 	}
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
-	p := &pipeline{slots: make(chan struct{}, g.inFlight), queue: make(chan chan *oip.ModelStreamInferResponse, g.inFlight)}
+	p := &pipeline{slots: make(chan struct{}, g.inFlight), queue: make(chan chan reply, g.inFlight)}
 	sent := make(chan error, 1)
 	go func() {
 		err := p.send(stream)
@@ -40,7 +40,7 @@ func (g *grpcDoor) ModelStreamInfer(stream inferStream) error {
 		}
 		sent <- err
 	}()
-	err := p.receive(stream, func(r *oip.ModelInferRequest) *oip.ModelStreamInferResponse { return g.answerInStream(ctx, r) })
+	err := p.receive(stream, func(r *oip.ModelInferRequest) reply { return g.answerInStream(ctx, r) })
 	close(p.queue)
 	if failed := <-sent; err == nil {
 		err = failed
@@ -48,17 +48,34 @@ func (g *grpcDoor) ModelStreamInfer(stream inferStream) error {
 	return err
 }
 
+// reply is the answer to a request of a stream.
+type reply struct {
+	message *oip.ModelStreamInferResponse
+	trace   *trace // nil: it is not traced
+}
+
+func (r reply) send(stream inferStream) error {
+	r.trace.mark("GRPC_SEND_START", time.Now())
+	err := stream.Send(r.message)
+	r.trace.mark("GRPC_SEND_END", time.Now())
+	r.trace.end()
+	return err
+}
+
 // pipeline holds the requests of a stream that are under way. Each has a slot
 // from before it is read until after its answer is sent.
 type pipeline struct {
 	slots chan struct{}
-	queue chan chan *oip.ModelStreamInferResponse // as long as there are slots: putting in never waits
+	queue chan chan reply // as long as there are slots: putting in never waits
 }
 
 // receive begins each request, until there are no more.
-func (p *pipeline) receive(stream inferStream, answer func(*oip.ModelInferRequest) *oip.ModelStreamInferResponse) error {
+func (p *pipeline) receive(stream inferStream, answer func(*oip.ModelInferRequest) reply) error {
+	by := callerFrom(stream.Context())
 	for {
+		by.busy(1)
 		p.slots <- struct{}{}
+		by.busy(-1)
 		r, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -66,7 +83,7 @@ func (p *pipeline) receive(stream inferStream, answer func(*oip.ModelInferReques
 		if err != nil {
 			return err
 		}
-		one := make(chan *oip.ModelStreamInferResponse, 1)
+		one := make(chan reply, 1)
 		go func() { one <- answer(r) }()
 		p.queue <- one
 	}
@@ -74,7 +91,7 @@ func (p *pipeline) receive(stream inferStream, answer func(*oip.ModelInferReques
 
 func (p *pipeline) send(stream inferStream) error {
 	for next := range p.queue {
-		err := stream.Send(<-next)
+		err := (<-next).send(stream)
 		<-p.slots
 		if err != nil {
 			return err
@@ -86,42 +103,45 @@ func (p *pipeline) send(stream inferStream) error {
 // drain waits for what nobody will hear of.
 func (p *pipeline) drain(a *answers) {
 	for next := range p.queue {
-		a.drop(<-next)
+		a.drop((<-next).message)
 		<-p.slots
 	}
 }
 
 // answerInStream answers a request or says why not.
-func (g *grpcDoor) answerInStream(ctx context.Context, r *oip.ModelInferRequest) *oip.ModelStreamInferResponse {
+func (g *grpcDoor) answerInStream(ctx context.Context, r *oip.ModelInferRequest) reply {
 	began := time.Now()
-	response, held, err := g.inferSafely(ctx, r)
+	t := g.settings.begin(r.GetModelName())
+	response, held, err := g.inferSafely(ctx, r, t)
 	if err == nil {
-		g.ended(ctx, began, codes.OK, nil)
+		g.ended(ctx, r, began, codes.OK, nil)
 		whole := &oip.ModelStreamInferResponse{InferResponse: final(response)}
 		g.answers.hand(whole, held)
-		return whole
+		return reply{whole, t}
 	}
 	text := "the caller went away"
 	p, gone := reason(ctx, err)
 	if gone {
-		g.ended(ctx, began, codes.Canceled, nil)
+		g.ended(ctx, r, began, codes.Canceled, nil)
 	} else {
-		g.ended(ctx, began, code(p.Kind), p)
+		g.ended(ctx, r, began, code(p.Kind), p)
 		text = strings.ToValidUTF8(p.Detail, "\uFFFD") // else it could not be sent
 	}
-	return &oip.ModelStreamInferResponse{
+	return reply{&oip.ModelStreamInferResponse{
 		ErrorMessage: text,
 		InferResponse: final(&oip.ModelInferResponse{
 			Id: r.GetId(), ModelName: r.GetModelName(), ModelVersion: r.GetModelVersion(),
 		}),
-	}
+	}, t}
 }
 
 // ended counts and logs a request of a stream, which is a call of its own to
 // whoever reads the log.
-func (g *grpcDoor) ended(ctx context.Context, began time.Time, c codes.Code, p *problem.Problem) {
+func (g *grpcDoor) ended(ctx context.Context, r *oip.ModelInferRequest, began time.Time, c codes.Code, p *problem.Problem) {
 	if s := seenFrom(ctx); s != nil {
-		g.calls.end(ctx, s, "ModelStreamInfer/request", c, p, time.Since(began))
+		one := &seen{id: s.id, trace: s.trace}
+		one.names(r)
+		g.calls.end(ctx, one, "ModelStreamInfer/request", c, p, time.Since(began))
 	}
 }
 
@@ -136,7 +156,8 @@ func final(r *oip.ModelInferResponse) *oip.ModelInferResponse {
 
 // inferSafely is infer for a goroutine of its own, where a panic would end the
 // program instead of the call.
-func (g *grpcDoor) inferSafely(ctx context.Context, r *oip.ModelInferRequest) (response *oip.ModelInferResponse, held *hold, err error) {
+func (g *grpcDoor) inferSafely(ctx context.Context, r *oip.ModelInferRequest, t *trace) (response *oip.ModelInferResponse, held *hold, err error) {
+	defer g.answers.drop(r) // unless infer took it over
 	defer func() {
 		if v := recover(); v != nil {
 			g.log.Error("panic in a request of a gRPC stream", slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
@@ -148,7 +169,7 @@ func (g *grpcDoor) inferSafely(ctx context.Context, r *oip.ModelInferRequest) (r
 			return nil, nil, problem.InvalidRequest.New("the parameter triton_enable_empty_final_response is true or false")
 		}
 	}
-	return g.infer(ctx, r)
+	return g.infer(ctx, r, t)
 }
 
 // oneByOne answers in turn, and the first error ends the stream.
@@ -162,14 +183,16 @@ func (g *grpcDoor) oneByOne(stream inferStream) error {
 			return err
 		}
 		began := time.Now()
-		response, held, err := g.inferSafely(stream.Context(), r)
+		t := g.settings.begin(r.GetModelName())
+		response, held, err := g.inferSafely(stream.Context(), r, t)
 		if err != nil {
+			t.end()
 			return g.refuse(stream.Context(), err)
 		}
-		g.ended(stream.Context(), began, codes.OK, nil)
+		g.ended(stream.Context(), r, began, codes.OK, nil)
 		whole := &oip.ModelStreamInferResponse{InferResponse: final(response)}
 		g.answers.hand(whole, held)
-		if err := stream.Send(whole); err != nil {
+		if err := (reply{whole, t}).send(stream); err != nil {
 			return err
 		}
 	}

@@ -44,7 +44,7 @@ func (e *echo) Tensors(ctx context.Context, r *predict.TensorRequest) (*predict.
 	if e.do != nil {
 		return e.do(ctx, r)
 	}
-	return &predict.TensorAnswer{Version: fleet.Version{Name: r.Model, Number: 3}, Outputs: r.Inputs}, nil
+	return &predict.TensorAnswer{Version: fleet.Version{Name: r.Model, Number: 3}, Outputs: r.Inputs, Began: time.Now(), Ended: time.Now()}, nil
 }
 
 func (e *echo) request() *predict.TensorRequest {
@@ -91,12 +91,12 @@ func (s *shelf) Statistics(ref string) ([]oipapi.Statistics, error) {
 	if ref != "" && s.known(ref) != nil {
 		return nil, s.known(ref)
 	}
-	count := func(n int64) oipapi.Count { return oipapi.Count{Times: n, Took: time.Duration(n) * time.Microsecond} }
-	return []oipapi.Statistics{{
-		Name: "flowers", Number: "3", LastInference: time.UnixMilli(1234), Inferences: 10, Executions: 5,
-		Success: count(1), Fail: count(2), Queue: count(3), Input: count(4), Infer: count(5), Output: count(6),
-		Batches: map[int]oipapi.BatchCount{4: {Infer: count(7)}, 2: {Input: count(8), Output: count(9)}},
-	}}, s.fail
+	count := func(n int64) predict.Count { return predict.Count{Times: n, Took: time.Duration(n) * time.Microsecond} }
+	return []oipapi.Statistics{{Name: "flowers", Number: "3", Statistics: predict.Statistics{
+		Last: time.UnixMilli(1234), Rows: 10, Runs: 5,
+		Success: count(1), Fail: count(2), Queue: count(3), Input: count(4), Infer: count(5),
+		Batches: map[int]predict.Batch{4: {Infer: count(7)}, 2: {Input: count(8)}},
+	}}}, s.fail
 }
 
 func (s *shelf) Load(_ context.Context, name string, o oipapi.LoadOptions) error {
@@ -119,6 +119,9 @@ func serve(t *testing.T, e *echo, o oipapi.Options) (oip.GRPCInferenceServiceCli
 	o.Inference, o.Version = e, "v1.2.3"
 	if o.Repository == nil {
 		o.Repository = &shelf{}
+	}
+	if o.Settings == nil {
+		o.Settings = changeable(t, t.TempDir())
 	}
 	conn, _ := start(t, o)
 	return oip.NewGRPCInferenceServiceClient(conn), conn
@@ -206,14 +209,15 @@ func TestModelMethods(t *testing.T) {
 func TestStatistics(t *testing.T) {
 	c, _ := serve(t, &echo{}, oipapi.Options{})
 	d := func(n uint64) *oip.StatisticDuration { return &oip.StatisticDuration{Count: n, Ns: n * 1000} }
+	taken := func(n uint64) *oip.StatisticDuration { return &oip.StatisticDuration{Count: n} } // outputs, in no time
 	want := &oip.ModelStatisticsResponse{ModelStats: []*oip.ModelStatistics{{
 		Name: "flowers", Version: "3", LastInference: 1234, InferenceCount: 10, ExecutionCount: 5,
 		InferenceStats: &oip.InferStatistics{
-			Success: d(1), Fail: d(2), Queue: d(3), ComputeInput: d(4), ComputeInfer: d(5), ComputeOutput: d(6), CacheHit: d(0), CacheMiss: d(0),
+			Success: d(1), Fail: d(2), Queue: d(3), ComputeInput: d(4), ComputeInfer: d(5), ComputeOutput: taken(5), CacheHit: d(0), CacheMiss: d(0),
 		},
 		BatchStats: []*oip.InferBatchStatistics{
-			{BatchSize: 2, ComputeInput: d(8), ComputeInfer: d(0), ComputeOutput: d(9)},
-			{BatchSize: 4, ComputeInput: d(0), ComputeInfer: d(7), ComputeOutput: d(0)},
+			{BatchSize: 2, ComputeInput: d(8), ComputeInfer: d(0), ComputeOutput: d(0)},
+			{BatchSize: 4, ComputeInput: d(0), ComputeInfer: d(7), ComputeOutput: taken(7)},
 		},
 	}}}
 	for _, r := range []*oip.ModelStatisticsRequest{{}, {Name: "flowers"}, {Name: "flowers", Version: "3"}} {

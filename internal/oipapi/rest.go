@@ -37,7 +37,7 @@ func Routes(o Options) []httpapi.Route {
 		s.ready = func() error { return nil }
 	}
 	if s.settings == nil {
-		s.settings = NewSettings()
+		s.settings = NewSettings(SettingsOptions{})
 	}
 	get := func(h httpapi.Handler) map[string]httpapi.Handler {
 		return map[string]httpapi.Handler{http.MethodGet: h}
@@ -58,6 +58,8 @@ func Routes(o Options) []httpapi.Route {
 		{Path: "/v2/repository/models/{model}/unload", Methods: post(s.restUnload)},
 		{Path: "/v2/trace/setting", Methods: both(s.restTrace, s.restSetTrace)},
 		{Path: "/v2/models/{model}/trace/setting", Methods: both(s.restTrace, s.restSetTrace)},
+		{Path: "/v2/trace", Methods: both(s.restTrace, s.restSetTrace)}, // as Triton's documentation has it; its server and clients have the longer one
+		{Path: "/v2/models/{model}/trace", Methods: both(s.restTrace, s.restSetTrace)},
 		{Path: "/v2/logging", Methods: both(s.restLogging, s.restSetLogging)},
 		{Path: "/v2/", Methods: nil},
 	}
@@ -133,7 +135,7 @@ func (s *restDoor) restServer(x *httpapi.Exchange, r *http.Request) error {
 		Name       string   `json:"name"`
 		Version    string   `json:"version"`
 		Extensions []string `json:"extensions"`
-	}{"goshawk", s.version, extensions()})
+	}{"goshawk", s.version, s.settings.extensions()})
 }
 
 // The health documents have a member for each reader: the specification asks for

@@ -138,7 +138,12 @@ func TestRESTParametersReachTheCore(t *testing.T) {
 		return nil, context.Cause(ctx)
 	}
 	g.infer(`{"inputs":[],"parameters":{"timeout":1000,"priority":2,"custom":"a","half":0.5,"nothing":null,"deep":{"a":[1]}}}`).refused(t, "a timeout", 504, "timeout")
+	if got := g.echo.seen().Priority; got != 2 {
+		t.Errorf("the engine got the priority %d, want the 2 of the request", got)
+	}
 	for what, parameters := range map[string]string{
+		"1 is served first":      `"priority":"high"`,
+		"priority is -1":         `"priority":-1`,
 		"shared memory":          `"shared_memory_region":"a"`,
 		"whole number":           `"timeout":"soon"`,
 		"sequences":              `"sequence_id":5,"sequence_start":true`,

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -44,7 +45,7 @@ func (e *restEcho) Tensors(ctx context.Context, r *predict.TensorRequest) (*pred
 	if e.run != nil {
 		return e.run(ctx, r)
 	}
-	a := &predict.TensorAnswer{Version: fleet.Version{Number: 3}}
+	a := &predict.TensorAnswer{Version: fleet.Version{Number: 3}, Began: time.Now(), Ended: time.Now(), Stages: predict.TensorStages{Queue: time.Second, Infer: time.Second}}
 	for _, t := range r.Inputs {
 		c := &tensor.Tensor{Name: t.Name, Type: t.Type, Shape: slices.Clone(t.Shape)}
 		if len(t.Data) > 0 {
@@ -111,9 +112,11 @@ func (s *restShelf) Statistics(ref string) ([]oipapi.Statistics, error) {
 		return nil, s.Ready(ref)
 	}
 	return []oipapi.Statistics{{
-		Name: "echo", Number: "3", LastInference: time.UnixMilli(1234), Inferences: 7, Executions: 5,
-		Success: oipapi.Count{Times: 5, Took: time.Millisecond}, Fail: oipapi.Count{Times: 1, Took: time.Microsecond},
-		Batches: map[int]oipapi.BatchCount{2: {Infer: oipapi.Count{Times: 2, Took: 9}}, 1: {}},
+		Name: "echo", Number: "3", Statistics: predict.Statistics{
+			Last: time.UnixMilli(1234), Rows: 7, Runs: 5,
+			Success: predict.Count{Times: 5, Took: time.Millisecond}, Fail: predict.Count{Times: 1, Took: time.Microsecond},
+			Batches: map[int]predict.Batch{2: {Infer: predict.Count{Times: 2, Took: 9}}, 1: {}},
+		},
 	}}, nil
 }
 
@@ -155,7 +158,7 @@ func newRESTRig(t *testing.T, change func(*httpapi.Options, *oipapi.Options)) *r
 	g := &restRig{t: t, echo: &restEcho{}, shelf: &restShelf{loaded: map[string]oipapi.LoadOptions{}}, budget: schedule.NewBudget(64 << 20), registry: prometheus.NewRegistry()}
 	guard := access.New(access.Options{Loopback: true})
 	h := httpapi.Options{Access: guard, Budget: g.budget, Metrics: g.registry, Limits: httpapi.Limits{Body: 8 << 20}}
-	o := oipapi.Options{Access: guard, Inference: g.echo, Repository: g.shelf, Version: "1.2.3"}
+	o := oipapi.Options{Access: guard, Inference: g.echo, Repository: g.shelf, Version: "1.2.3", Settings: changeable(t, t.TempDir())}
 	if change != nil {
 		change(&h, &o)
 	}
@@ -247,8 +250,8 @@ func TestRESTEachAddressAnswers(t *testing.T) {
 		{"POST", "/v2/repository/index", `{"ready": true, "other": {"a": [1, "}"]}}`, `[{"name":"echo","version":"3","state":"READY"}]`},
 		{"POST", "/v2/repository/models/echo/load", "", ""},
 		{"POST", "/v2/repository/models/echo/unload", `{"parameters":{"unload_dependents":true}}`, ""},
-		{"GET", "/v2/trace/setting", "", `{"log_frequency":"0","trace_count":"-1","trace_file":"","trace_level":["OFF"],"trace_mode":"triton","trace_rate":"1000"}`},
-		{"GET", "/v2/models/echo/trace/setting", "", `{"log_frequency":"0","trace_count":"-1","trace_file":"","trace_level":["OFF"],"trace_mode":"triton","trace_rate":"1000"}`},
+		{"GET", "/v2/trace/setting", "", `{"log_frequency":"0","trace_count":"-1","trace_file":"trace.json","trace_level":["OFF"],"trace_mode":"triton","trace_rate":"1000"}`},
+		{"GET", "/v2/models/echo/trace/setting", "", `{"log_frequency":"0","trace_count":"-1","trace_file":"trace.json","trace_level":["OFF"],"trace_mode":"triton","trace_rate":"1000"}`},
 		{"GET", "/v2/logging", "", `{"log_error":true,"log_file":"","log_format":"default","log_info":true,"log_verbose_level":0,"log_warning":true}`},
 		{"POST", "/v2/models/echo/infer", `{"inputs":[{"name":"x","shape":[2],"datatype":"FP32","data":[1,2.5]}]}`, `{"model_name":"echo","model_version":"3","outputs":[{"name":"x","datatype":"FP32","shape":[2],"data":[1.0,2.5]}]}`},
 		{"POST", "/v2/models/echo/versions/3/infer", `{"inputs":[{"name":"x","shape":[0],"datatype":"FP32","data":[]}]}`, `{"model_name":"echo","model_version":"3","outputs":[{"name":"x","datatype":"FP32","shape":[0],"data":[]}]}`},
@@ -283,7 +286,7 @@ func TestRESTStatisticsAreTritons(t *testing.T) {
 		`"cache_hit":` + zero + `,"cache_miss":` + zero + `,"compute_infer":` + zero + `,"compute_input":` + zero + `,"compute_output":` + zero +
 		`,"fail":{"count":1,"ns":1000},"queue":` + zero + `,"success":{"count":5,"ns":1000000}},"batch_stats":[` +
 		`{"batch_size":1,"compute_input":` + zero + `,"compute_infer":` + zero + `,"compute_output":` + zero + `},` +
-		`{"batch_size":2,"compute_input":` + zero + `,"compute_infer":{"count":2,"ns":9},"compute_output":` + zero + `}]}]}`
+		`{"batch_size":2,"compute_input":` + zero + `,"compute_infer":{"count":2,"ns":9},"compute_output":{"count":2,"ns":0}}]}]}`
 	for _, path := range []string{"/v2/models/stats", "/v2/models/echo/stats", "/v2/models/echo/versions/3/stats"} {
 		g.do("GET", path, nil).is(t, path, want)
 	}
@@ -412,21 +415,36 @@ func TestRESTSettings(t *testing.T) {
 	post("/v2/logging", `{"log_info":false,"log_verbose_level":2,"log_format":"ISO8601","log_error":null}`).is(t, "logging",
 		`{"log_error":true,"log_file":"","log_format":"ISO8601","log_info":false,"log_verbose_level":2,"log_warning":true}`)
 	post("/v2/trace/setting", `{"trace_rate":"5","trace_level":["TIMESTAMPS","TENSORS"]}`).is(t, "trace",
-		`{"log_frequency":"0","trace_count":"-1","trace_file":"","trace_level":["TIMESTAMPS","TENSORS"],"trace_mode":"triton","trace_rate":"5"}`)
+		`{"log_frequency":"0","trace_count":"-1","trace_file":"trace.json","trace_level":["TIMESTAMPS","TENSORS"],"trace_mode":"triton","trace_rate":"5"}`)
 	post("/v2/models/echo/trace/setting", `{"trace_rate":7,"trace_count":"3"}`).is(t, "a model's",
-		`{"log_frequency":"0","trace_count":"3","trace_file":"","trace_level":["TIMESTAMPS","TENSORS"],"trace_mode":"triton","trace_rate":"7"}`)
+		`{"log_frequency":"0","trace_count":"3","trace_file":"trace.json","trace_level":["TIMESTAMPS","TENSORS"],"trace_mode":"triton","trace_rate":"7"}`)
 	post("/v2/models/echo/trace/setting", `{"trace_rate":null}`).is(t, "a model's, cleared",
-		`{"log_frequency":"0","trace_count":"3","trace_file":"","trace_level":["TIMESTAMPS","TENSORS"],"trace_mode":"triton","trace_rate":"5"}`)
-	post("/v2/models/echo/trace/setting", ``).is(t, "a model's, forgotten",
-		`{"log_frequency":"0","trace_count":"-1","trace_file":"","trace_level":["TIMESTAMPS","TENSORS"],"trace_mode":"triton","trace_rate":"5"}`)
+		`{"log_frequency":"0","trace_count":"3","trace_file":"trace.json","trace_level":["TIMESTAMPS","TENSORS"],"trace_mode":"triton","trace_rate":"5"}`)
+	post("/v2/logging", `{"log_warnings":false,"log_errors":true}`).is(t, "logging by the names of its documentation",
+		`{"log_error":true,"log_file":"","log_format":"ISO8601","log_info":false,"log_verbose_level":2,"log_warning":false}`)
+	post("/v2/models/echo/trace", ``).is(t, "a model's, forgotten",
+		`{"log_frequency":"0","trace_count":"-1","trace_file":"trace.json","trace_level":["TIMESTAMPS","TENSORS"],"trace_mode":"triton","trace_rate":"5"}`)
 	for body, path := range map[string]string{
 		`{"log_file":"/etc/passwd"}`: "/v2/logging", `{"log_info":1}`: "/v2/logging", `{"other":1}`: "/v2/logging", `{"other":"1"}`: "/v2/trace/setting", `{"log_verbose_level":-1}`: "/v2/logging", `{"log_format":"xml"}`: "/v2/logging",
-		`{"trace_file":"a"}`: "/v2/trace/setting", `{"trace_level":["OFF","TENSORS"]}`: "/v2/trace/setting",
+		`{"trace_file":"a"}`: "/v2/trace/setting", `{"trace_file":"../trace.json"}`: "/v2/trace", `{"trace_mode":"opentelemetry"}`: "/v2/trace", `{"trace_level":["OFF","TENSORS"]}`: "/v2/trace/setting",
 		`{"trace_rate":"many"}`: "/v2/trace/setting", `{"trace_count":-2}`: "/v2/trace/setting", `{"trace_rate":1,"trace_rate":2}`: "/v2/trace/setting",
 	} {
 		post(path, body).refused(t, body, 400, "")
 	}
 	post("/v2/models/nobody/trace/setting", `{}`).refused(t, "a model that is not here", 404, "nobody")
+}
+
+func TestRESTLinesNameTheModel(t *testing.T) {
+	log := &lines{}
+	g := newRESTRig(t, func(h *httpapi.Options, _ *oipapi.Options) { h.Logger = slog.New(slog.NewJSONHandler(log, nil)) })
+	g.infer(`{"inputs":[]}`)
+	g.do("GET", "/v2/models/nobody%0Aelse", nil)
+	until(t, "two requests have two lines", func() bool {
+		log.mu.Lock()
+		defer log.mu.Unlock()
+		text := log.text.String()
+		return strings.Contains(text, `"model":"echo","version":"3"`) && strings.Contains(text, `"model":"nobody else"`)
+	})
 }
 
 func TestRESTRoutesAreCountedByPattern(t *testing.T) {

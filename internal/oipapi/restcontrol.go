@@ -10,27 +10,28 @@ import (
 	"strings"
 
 	"github.com/goshawk-ai/goshawk/internal/httpapi"
+	"github.com/goshawk-ai/goshawk/internal/jsonscan"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 )
 
 const maxFiles = 1024 // of one load
 
 // small reads the body of a request that is an object, or nothing.
-func small(x *httpapi.Exchange, r *http.Request, member func(s *scan, name string) error) error {
+func small(x *httpapi.Exchange, r *http.Request, member func(s *jsonscan.Scanner, name string) error) error {
 	body, err := x.Body(r)
 	if err != nil {
 		return err
 	}
-	s := &scan{text: body}
-	if s.peek() == 0 && s.at == len(body) {
+	s := &jsonscan.Scanner{Text: body}
+	if s.Peek() == 0 && s.At == len(body) {
 		return nil
 	}
-	seen := once{}
-	err = s.object("the request", func(name []byte) error {
-		if len(name) > maxText || len(seen) == maxParameters {
-			return s.fail("it has too many members, or too long names")
+	seen := jsonscan.Once{}
+	err = s.Object("the request", func(name []byte) error {
+		if len(name) > jsonscan.MaxText || len(seen) == maxParameters {
+			return s.Fail("it has too many members, or too long names")
 		}
-		if err := seen.see(string(name)); err != nil {
+		if err := seen.See(string(name)); err != nil {
 			return err
 		}
 		return member(s, string(name))
@@ -38,7 +39,7 @@ func small(x *httpapi.Exchange, r *http.Request, member func(s *scan, name strin
 	if err != nil {
 		return err
 	}
-	return s.end()
+	return s.End()
 }
 
 type restState struct {
@@ -50,12 +51,12 @@ type restState struct {
 
 func (s *restDoor) restIndex(x *httpapi.Exchange, r *http.Request) error {
 	ready := false
-	err := small(x, r, func(s *scan, name string) (err error) {
+	err := small(x, r, func(s *jsonscan.Scanner, name string) (err error) {
 		if name == "ready" {
-			ready, err = s.boolean("ready")
+			ready, err = s.Bool("ready")
 			return err
 		}
-		return s.skip()
+		return s.Skip()
 	})
 	if err != nil {
 		return err
@@ -75,11 +76,11 @@ func (s *restDoor) restLoad(x *httpapi.Exchange, r *http.Request) error {
 		return err
 	}
 	var o LoadOptions
-	err = small(x, r, func(s *scan, member string) error {
+	err = small(x, r, func(s *jsonscan.Scanner, member string) error {
 		if member != "parameters" {
-			return s.skip()
+			return s.Skip()
 		}
-		return s.object("parameters", func(key []byte) error { return loadParameter(s, &o, string(key)) })
+		return s.Object("parameters", func(key []byte) error { return loadParameter(s, &o, string(key)) })
 	})
 	if err != nil {
 		return err
@@ -93,12 +94,12 @@ func (s *restDoor) restLoad(x *httpapi.Exchange, r *http.Request) error {
 
 // loadParameter reads one parameter of a load. A file stays where it stands in
 // the body, decoded over its own base64.
-func loadParameter(s *scan, o *LoadOptions, name string) error {
+func loadParameter(s *jsonscan.Scanner, o *LoadOptions, name string) error {
 	if name == "config" {
 		if o.Config != "" {
 			return problem.InvalidRequest.New("the parameter config is given twice")
 		}
-		text, err := s.bytes("config")
+		text, err := s.Bytes("config")
 		o.Config = string(text)
 		return err
 	}
@@ -109,7 +110,7 @@ func loadParameter(s *scan, o *LoadOptions, name string) error {
 	if !fs.ValidPath(path) || path == "." {
 		return problem.InvalidRequest.New("the parameter %.60q names no file of a model's directory, such as file:1/model.onnx", name)
 	}
-	text, err := s.bytes("a file")
+	text, err := s.Bytes("a file")
 	if err != nil {
 		return err
 	}
@@ -117,7 +118,7 @@ func loadParameter(s *scan, o *LoadOptions, name string) error {
 	if err != nil {
 		return problem.InvalidRequest.New("the parameter %.60q is no base64", name)
 	}
-	if _, twice := o.Files[path]; twice || len(o.Files) == maxFiles || len(path) > maxText {
+	if _, twice := o.Files[path]; twice || len(o.Files) == maxFiles || len(path) > jsonscan.MaxText {
 		return problem.InvalidRequest.New("the parameter %.60q is given twice, or there are more than %d files, or its name is too long", name, maxFiles)
 	}
 	if o.Files == nil {
@@ -133,16 +134,16 @@ func (s *restDoor) restUnload(x *httpapi.Exchange, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	err = small(x, r, func(s *scan, member string) error {
+	err = small(x, r, func(s *jsonscan.Scanner, member string) error {
 		if member != "parameters" {
-			return s.skip()
+			return s.Skip()
 		}
-		return s.object("parameters", func(key []byte) error {
+		return s.Object("parameters", func(key []byte) error {
 			if string(key) == "unload_dependents" {
-				_, err := s.boolean("unload_dependents")
+				_, err := s.Bool("unload_dependents")
 				return err
 			}
-			return s.skip()
+			return s.Skip()
 		})
 	})
 	if err != nil {
@@ -186,7 +187,7 @@ func (s *restDoor) restSetTrace(x *httpapi.Exchange, r *http.Request) error {
 		return err
 	}
 	changes := map[string][]string{}
-	err = small(x, r, func(s *scan, setting string) error {
+	err = small(x, r, func(s *jsonscan.Scanner, setting string) error {
 		value, err := settingValue(s)
 		switch v := value.(type) {
 		case nil:
@@ -231,7 +232,7 @@ func (s *restDoor) restLogging(x *httpapi.Exchange, r *http.Request) error {
 
 func (s *restDoor) restSetLogging(x *httpapi.Exchange, r *http.Request) error {
 	changes := map[string]any{}
-	err := small(x, r, func(s *scan, setting string) error {
+	err := small(x, r, func(s *jsonscan.Scanner, setting string) error {
 		value, err := settingValue(s)
 		if n, whole := value.(int64); whole && n >= 0 && n <= math.MaxUint32 {
 			value = uint32(n)
@@ -256,17 +257,17 @@ func (s *restDoor) sendLogging(x *httpapi.Exchange, r *http.Request, changes map
 }
 
 // settingValue reads null, text, a number, true, false or a list of text.
-func settingValue(s *scan) (any, error) {
-	if s.peek() == '[' {
+func settingValue(s *jsonscan.Scanner) (any, error) {
+	if s.Peek() == '[' {
 		list := []string{}
-		err := s.list("a setting", func() error {
-			text, err := s.short("a setting")
+		err := s.List("a setting", func() error {
+			text, err := s.Short("a setting")
 			if list = append(list, text); len(list) > maxParameters {
-				return s.fail("the list is too long")
+				return s.Fail("the list is too long")
 			}
 			return err
 		})
 		return list, err
 	}
-	return s.parameter("a setting")
+	return parameter(s, "a setting")
 }

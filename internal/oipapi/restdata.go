@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"unsafe"
 
+	"github.com/goshawk-ai/goshawk/internal/jsonscan"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
 )
@@ -25,7 +26,7 @@ func (r *reading) finish(in *input) error {
 	case in.size >= 0 || in.tensor != nil:
 		return nil
 	}
-	r.at = in.data
+	r.At = in.data
 	return r.data(in)
 }
 
@@ -51,12 +52,12 @@ func (r *reading) data(in *input) error {
 	if in.typ == tensor.String {
 		least = 3
 	}
-	if n > int64(len(r.text)-r.at)/least {
+	if n > int64(len(r.Text)-r.At)/least {
 		return problem.InvalidRequest.New("the input %.60q has the shape %v, %d elements, and its data are shorter than that", in.name, in.shape, n)
 	}
 	size := int64(in.typ.Size())
 	if in.typ == tensor.String {
-		size = int64(unsafe.Sizeof([]byte{}))
+		size = tensor.StringSpace
 	}
 	if err := r.reserve(n * size); err != nil {
 		return err
@@ -70,10 +71,10 @@ func (r *reading) data(in *input) error {
 }
 
 func (r *reading) fill(in *input, t *tensor.Tensor) error {
-	s := &r.scan
+	s := &r.Scanner
 	switch t.Type {
 	case tensor.Bool:
-		return fill(s, in, t.Data, s.bit)
+		return fill(s, in, t.Data, s.Bit)
 	case tensor.Uint8:
 		return fill(s, in, t.Data, upTo[uint8](s, 1<<8-1))
 	case tensor.Uint16:
@@ -91,46 +92,46 @@ func (r *reading) fill(in *input, t *tensor.Tensor) error {
 	case tensor.Int64:
 		return fill(s, in, tensor.View[int64](t.Data), within[int64](s, -1<<63, 1<<63-1))
 	case tensor.Float32:
-		return fill(s, in, tensor.View[float32](t.Data), s.float32)
+		return fill(s, in, tensor.View[float32](t.Data), s.Float32)
 	case tensor.Float64:
-		return fill(s, in, tensor.View[float64](t.Data), s.float64)
+		return fill(s, in, tensor.View[float64](t.Data), s.Float64)
 	default:
 		r.shared = true
 		return fill(s, in, t.Strings, func() ([]byte, error) { return r.element(in) })
 	}
 }
 
-func upTo[T uint8 | uint16 | uint32 | uint64](s *scan, most uint64) func() (T, error) {
+func upTo[T uint8 | uint16 | uint32 | uint64](s *jsonscan.Scanner, most uint64) func() (T, error) {
 	return func() (T, error) {
-		n, err := s.unsigned(most)
+		n, err := s.Unsigned(most)
 		return T(n), err
 	}
 }
 
-func within[T int8 | int16 | int32 | int64](s *scan, least, most int64) func() (T, error) {
+func within[T int8 | int16 | int32 | int64](s *jsonscan.Scanner, least, most int64) func() (T, error) {
 	return func() (T, error) {
-		n, err := s.signed(least, most)
+		n, err := s.Signed(least, most)
 		return T(n), err
 	}
 }
 
 // fill reads as many elements as dst has, in whatever nesting.
-func fill[T any](s *scan, in *input, dst []T, read func() (T, error)) error {
+func fill[T any](s *jsonscan.Scanner, in *input, dst []T, read func() (T, error)) error {
 	n := 0
-	err := s.nested("data", func() error {
+	err := s.Nested("data", func() error {
 		if n == len(dst) {
 			return problem.InvalidRequest.New("the input %.60q has the shape %v, %d elements, and its data are more", in.name, in.shape, n)
 		}
-		from := s.at
+		from := s.At
 		value, err := read()
 		if err != nil {
 			if _, whole := err.(*problem.Problem); whole { //nolint:errorlint // made right below
 				return err
 			}
-			s.at = from
-			text := s.literal()
+			s.At = from
+			text := s.Literal()
 			if len(text) == 0 {
-				text = s.text[from:min(from+1, len(s.text))]
+				text = s.Text[from:min(from+1, len(s.Text))]
 			}
 			return problem.InvalidRequest.New("element %d of the input %.60q is %.40q, which %v for %s", n, in.name, text, err, in.typ.Protocol())
 		}
@@ -147,13 +148,13 @@ func fill[T any](s *scan, in *input, dst []T, read func() (T, error)) error {
 // element reads one of BYTES: a string, as UTF-8, or as base64 where the input's
 // content_type says so. It stays where it stands.
 func (r *reading) element(in *input) ([]byte, error) {
-	text, err := r.bytes("an element of BYTES")
+	text, err := r.Bytes("an element of BYTES")
 	if err != nil || !in.base64 {
 		return text, err
 	}
 	n, err := base64.StdEncoding.Decode(text, text)
 	if err != nil {
-		return nil, r.fail("an element of the input %.60q is no base64, which its content_type says", in.name)
+		return nil, r.Fail("an element of the input %.60q is no base64, which its content_type says", in.name)
 	}
 	return text[:n:n], nil
 }
@@ -226,7 +227,7 @@ func binaryTensor(in *input, data []byte, reserve func(int64) error) (*tensor.Te
 		if n > int64(len(data))/4 {
 			return nil, problem.InvalidRequest.New("the input %.60q has the shape %v, %d elements, and its %d bytes are fewer than their lengths alone take", in.name, in.shape, n, len(data))
 		}
-		if err := reserve(n * int64(unsafe.Sizeof([]byte{}))); err != nil {
+		if err := reserve(n * tensor.StringSpace); err != nil {
 			return nil, err
 		}
 		if t.Strings, err = tensor.ParseElements(data, n); err != nil {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/httpapi"
 	"github.com/goshawk-ai/goshawk/internal/problem"
@@ -24,10 +25,14 @@ func (s *restDoor) restInfer(x *httpapi.Exchange, r *http.Request) error {
 	if err := s.service.repository.Ready(reference(name, version)); errors.Is(err, problem.ModelNotFound) {
 		return err
 	}
+	t := s.settings.begin(name)
+	defer t.end()
+	t.mark("HTTP_RECV_START", x.Began())
 	body, err := x.Body(r)
 	if err != nil {
 		return err
 	}
+	t.mark("HTTP_RECV_END", time.Now())
 	header, err := jsonLength(r.Header, len(body))
 	if err != nil {
 		return err
@@ -42,11 +47,13 @@ func (s *restDoor) restInfer(x *httpapi.Exchange, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c.model, c.version = name, version
+	c.model, c.version, c.trace = name, version, t
+	t.identify(c.id)
 	a, err := s.service.infer(r.Context(), &c.call)
 	if err != nil {
 		return err
 	}
+	x.Answered(a.version)
 	space := answerSpace(c, a)
 	if err := x.Keep(space); err != nil {
 		return err
@@ -65,7 +72,9 @@ func (s *restDoor) restInfer(x *httpapi.Exchange, r *http.Request) error {
 		answer.Type = typeBinary
 		x.Header().Set(headerLength, strconv.Itoa(jsonSize))
 	}
+	t.mark("HTTP_SEND_START", time.Now())
 	x.Send(r, answer)
+	t.mark("HTTP_SEND_END", time.Now())
 	return nil
 }
 

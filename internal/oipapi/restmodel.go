@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/httpapi"
+	"github.com/goshawk-ai/goshawk/internal/predict"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
 )
 
@@ -72,13 +73,59 @@ func (s *restDoor) restConfig(x *httpapi.Exchange, r *http.Request) error {
 		return err
 	}
 	return sendJSON(x, r, struct {
-		Name     string         `json:"name"`
-		Platform string         `json:"platform"`
-		Backend  string         `json:"backend"`
-		MaxBatch int            `json:"max_batch_size"`
-		Input    []configTensor `json:"input"`
-		Output   []configTensor `json:"output"`
-	}{d.Name, d.Platform, d.Backend, d.MaxBatch, configTensors(d.Inputs, d.MaxBatch), configTensors(d.Outputs, d.MaxBatch)})
+		Name       string                     `json:"name"`
+		Platform   string                     `json:"platform"`
+		Backend    string                     `json:"backend"`
+		MaxBatch   int                        `json:"max_batch_size"`
+		Input      []configTensor             `json:"input"`
+		Output     []configTensor             `json:"output"`
+		Instances  []configGroup              `json:"instance_group,omitempty"`
+		Batching   *configBatching            `json:"dynamic_batching,omitempty"`
+		Parameters map[string]configParameter `json:"parameters,omitempty"`
+	}{
+		d.Name, d.Platform, d.Backend, d.MaxBatch, configTensors(d.Inputs, d.MaxBatch), configTensors(d.Outputs, d.MaxBatch),
+		configGroups(&d), batchingOf(&d), configParameters(&d),
+	})
+}
+
+// configGroup is ModelInstanceGroup.
+type configGroup struct {
+	Name  string `json:"name"`
+	Kind  string `json:"kind"`
+	Count int    `json:"count"`
+}
+
+func configGroups(d *Description) []configGroup {
+	if d.Instances == 0 {
+		return nil
+	}
+	return []configGroup{{d.Name, "KIND_CPU", d.Instances}}
+}
+
+// configBatching is ModelDynamicBatching.
+type configBatching struct {
+	Preferred []int `json:"preferred_batch_size"`
+	Delay     int64 `json:"max_queue_delay_microseconds"`
+}
+
+func batchingOf(d *Description) *configBatching {
+	if d.Batch <= 1 {
+		return nil
+	}
+	return &configBatching{[]int{d.Batch}, d.Delay.Microseconds()}
+}
+
+// configParameter is ModelParameter.
+type configParameter struct {
+	Value string `json:"string_value"`
+}
+
+func configParameters(d *Description) map[string]configParameter {
+	list := make(map[string]configParameter, len(d.Parameters))
+	for name, value := range d.Parameters {
+		list[name] = configParameter{value}
+	}
+	return list
 }
 
 type restCount struct {
@@ -86,7 +133,7 @@ type restCount struct {
 	NS    int64 `json:"ns"`
 }
 
-func countOf(c Count) restCount { return restCount{c.Times, c.Took.Nanoseconds()} }
+func countOf(c predict.Count) restCount { return restCount{c.Times, c.Took.Nanoseconds()} }
 
 type restBatch struct {
 	Size   int       `json:"batch_size"`
@@ -107,17 +154,17 @@ type restStats struct {
 
 func statsOf(s Statistics) restStats {
 	out := restStats{
-		Name: s.Name, Version: s.Number, Last: milliseconds(s.LastInference), Inferences: s.Inferences, Executions: s.Executions,
+		Name: s.Name, Version: s.Number, Last: milliseconds(s.Last), Inferences: s.Rows, Executions: s.Runs,
 		Stats: map[string]restCount{
 			"success": countOf(s.Success), "fail": countOf(s.Fail), "queue": countOf(s.Queue),
-			"compute_input": countOf(s.Input), "compute_infer": countOf(s.Infer), "compute_output": countOf(s.Output),
+			"compute_input": countOf(s.Input), "compute_infer": countOf(s.Infer), "compute_output": countOf(taken(s.Infer)),
 			"cache_hit": {}, "cache_miss": {}, // no answer is kept
 		},
 		Batches: make([]restBatch, 0, len(s.Batches)),
 	}
 	for _, size := range slices.Sorted(maps.Keys(s.Batches)) {
 		b := s.Batches[size]
-		out.Batches = append(out.Batches, restBatch{size, countOf(b.Input), countOf(b.Infer), countOf(b.Output)})
+		out.Batches = append(out.Batches, restBatch{size, countOf(b.Input), countOf(b.Infer), countOf(taken(b.Infer))})
 	}
 	return out
 }

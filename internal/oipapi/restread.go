@@ -1,8 +1,10 @@
 package oipapi
 
 import (
+	"math"
 	"strings"
 
+	"github.com/goshawk-ai/goshawk/internal/jsonscan"
 	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
 )
@@ -20,7 +22,7 @@ type restCall struct {
 
 // reading is what is known of a request while it is read.
 type reading struct {
-	scan
+	jsonscan.Scanner
 	c       *restCall
 	reserve func(n int64) error // room for what the body becomes
 	inputs  []*input
@@ -44,7 +46,7 @@ type input struct {
 // binary data that it announces behind. The tensors may be parts of the body.
 // Nothing is allocated that the body is not long enough for.
 func readInfer(body []byte, header int, reserve func(int64) error) (*restCall, error) {
-	r := &reading{scan: scan{text: body[:header:header]}, c: &restCall{}, reserve: reserve}
+	r := &reading{Scanner: jsonscan.Scanner{Text: body[:header:header]}, c: &restCall{}, reserve: reserve}
 	if err := r.request(); err != nil {
 		return nil, err
 	}
@@ -65,44 +67,33 @@ func readInfer(body []byte, header int, reserve func(int64) error) (*restCall, e
 	return r.c, nil
 }
 
-// once refuses a member that is known and comes twice: which one is meant?
-type once map[string]bool
-
-func (o once) see(name string) error {
-	if o[name] {
-		return problem.InvalidRequest.New("the JSON member %q is given twice", name)
-	}
-	o[name] = true
-	return nil
-}
-
 func (r *reading) request() error {
-	seen := once{}
-	err := r.object("the request", func(name []byte) error {
+	seen := jsonscan.Once{}
+	err := r.Object("the request", func(name []byte) error {
 		switch known := string(name); known {
 		case "id", "parameters", "inputs", "outputs":
-			if err := seen.see(known); err != nil {
+			if err := seen.See(known); err != nil {
 				return err
 			}
 		}
 		switch string(name) {
 		case "id":
-			id, err := r.short("id")
+			id, err := r.Short("id")
 			r.c.id = id
 			return err
 		case "parameters":
 			return r.parameters()
 		case "inputs":
-			return r.list("inputs", r.input)
+			return r.List("inputs", r.input)
 		case "outputs":
-			return r.list("outputs", r.output)
+			return r.List("outputs", r.output)
 		}
-		return r.skip()
+		return r.Skip()
 	})
 	if err != nil {
 		return err
 	}
-	if err := r.end(); err != nil {
+	if err := r.End(); err != nil {
 		return err
 	}
 	if !seen["inputs"] {
@@ -114,9 +105,9 @@ func (r *reading) request() error {
 // parameters reads the request's own.
 func (r *reading) parameters() error {
 	r.c.parameters = map[string]any{}
-	return r.object("parameters", func(name []byte) error {
-		known := string(name[:min(len(name), maxText)])
-		value, err := r.parameter(known)
+	return r.Object("parameters", func(name []byte) error {
+		known := string(name[:min(len(name), jsonscan.MaxText)])
+		value, err := parameter(&r.Scanner, known)
 		if err != nil {
 			return err
 		}
@@ -140,33 +131,29 @@ func (r *reading) parameters() error {
 
 // parameter reads a value: text, true or false, or a number. What is none of
 // them is nil; other servers' clients send such, and nothing here reads it.
-func (s *scan) parameter(name string) (any, error) {
-	switch c := s.peek(); {
+func parameter(s *jsonscan.Scanner, name string) (any, error) {
+	switch c := s.Peek(); {
 	case c == '"':
-		return s.short("parameter")
+		return s.Short("parameter")
 	case c == 't' || c == 'f':
-		return s.boolean("the parameter")
+		return s.Bool("the parameter")
 	case c == '-' || c >= '0' && c <= '9':
-		from := s.at
-		value, negative, err := s.whole()
-		if err == nil && !negative && value <= 1<<63-1 {
-			return int64(value), nil
-		}
-		if err == nil && !negative {
-			return value, nil
-		}
-		s.at = from
-		if n, err := s.signed(-1<<63, 1<<63-1); err == nil {
+		from := s.At
+		if n, err := s.Signed(math.MinInt64, math.MaxInt64); err == nil {
 			return n, nil
 		}
-		s.at = from
-		number, err := s.float64()
+		s.At = from
+		if n, err := s.Unsigned(math.MaxUint64); err == nil {
+			return n, nil
+		}
+		s.At = from
+		number, err := s.Float64()
 		if err != nil {
 			return nil, problem.InvalidRequest.New("the parameter %.60q %v", name, err)
 		}
 		return number, nil
 	}
-	return nil, s.skip()
+	return nil, s.Skip()
 }
 
 func (r *reading) input() error {
@@ -175,12 +162,12 @@ func (r *reading) input() error {
 	}
 	in := &input{data: -1, size: -1}
 	r.inputs = append(r.inputs, in)
-	seen := once{}
-	return r.object("an input", func(name []byte) error {
-		known := string(name[:min(len(name), maxText)])
+	seen := jsonscan.Once{}
+	return r.Object("an input", func(name []byte) error {
+		known := string(name[:min(len(name), jsonscan.MaxText)])
 		switch known {
 		case "name", "shape", "datatype", "parameters", "data":
-			if err := seen.see(known); err != nil {
+			if err := seen.See(known); err != nil {
 				return err
 			}
 		}
@@ -191,37 +178,37 @@ func (r *reading) input() error {
 func (r *reading) inputMember(in *input, name string) (err error) {
 	switch name {
 	case "name":
-		in.name, err = r.short("an input's name")
+		in.name, err = r.Short("an input's name")
 	case "datatype":
 		in.typ, err = r.datatype()
 	case "shape":
 		in.shaped = true
-		err = r.list("shape", func() error {
-			if len(in.shape) == maxDepth {
-				return r.fail("the shape has more than %d axes", maxDepth)
+		err = r.List("shape", func() error {
+			if len(in.shape) == jsonscan.MaxDepth {
+				return r.Fail("the shape has more than %d axes", jsonscan.MaxDepth)
 			}
-			n, err := r.size("a shape's size")
+			n, err := r.Size("a shape's size")
 			in.shape = append(in.shape, n)
 			return err
 		})
 	case "parameters":
-		err = r.object("parameters", func(name []byte) error {
-			return r.inputParameter(in, string(name[:min(len(name), maxText)]))
+		err = r.Object("parameters", func(name []byte) error {
+			return r.inputParameter(in, string(name[:min(len(name), jsonscan.MaxText)]))
 		})
 	case "data":
-		in.data = r.at
+		in.data = r.At
 		if in.name != "" && in.shaped && in.typ != tensor.Invalid && in.typ != tensor.String {
 			return r.data(in)
 		}
-		err = r.skip() // what it is, is said later
+		err = r.Skip() // what it is, is said later
 	default:
-		err = r.skip()
+		err = r.Skip()
 	}
 	return err
 }
 
 func (r *reading) datatype() (tensor.Type, error) {
-	name, err := r.short("datatype")
+	name, err := r.Short("datatype")
 	if err != nil {
 		return tensor.Invalid, err
 	}
@@ -238,10 +225,10 @@ func (r *reading) inputParameter(in *input, name string) error {
 			return problem.InvalidRequest.New("the parameter binary_data_size is given twice")
 		}
 		var err error
-		in.size, err = r.size("binary_data_size")
+		in.size, err = r.Size("binary_data_size")
 		return err
 	}
-	value, err := r.parameter(name)
+	value, err := parameter(&r.Scanner, name)
 	if err != nil {
 		return err
 	}
@@ -262,27 +249,27 @@ func (r *reading) output() error {
 	if len(r.c.outputs) == maxTensors {
 		return problem.InvalidRequest.New("the request has more than %d outputs", maxTensors)
 	}
-	seen := once{}
+	seen := jsonscan.Once{}
 	var o output
 	said := false
-	err := r.object("an output", func(name []byte) (err error) {
-		known := string(name[:min(len(name), maxText)])
+	err := r.Object("an output", func(name []byte) (err error) {
+		known := string(name[:min(len(name), jsonscan.MaxText)])
 		switch known {
 		case "name":
-			if err := seen.see(known); err != nil {
+			if err := seen.See(known); err != nil {
 				return err
 			}
-			o.name, err = r.short("an output's name")
+			o.name, err = r.Short("an output's name")
 			return err
 		case "parameters":
-			if err := seen.see(known); err != nil {
+			if err := seen.See(known); err != nil {
 				return err
 			}
-			return r.object("parameters", func(name []byte) error {
-				return r.outputParameter(&o, &said, string(name[:min(len(name), maxText)]))
+			return r.Object("parameters", func(name []byte) error {
+				return r.outputParameter(&o, &said, string(name[:min(len(name), jsonscan.MaxText)]))
 			})
 		}
-		return r.skip()
+		return r.Skip()
 	})
 	if err != nil {
 		return err
@@ -301,14 +288,14 @@ func (r *reading) outputParameter(o *output, said *bool, name string) (err error
 	switch name {
 	case "binary_data":
 		*said = true
-		o.binary, err = r.boolean("binary_data")
+		o.binary, err = r.Bool("binary_data")
 		return err
 	case "classification":
-		n, err := r.size("classification")
+		n, err := r.Size("classification")
 		o.classes = int(min(n, 1<<31-1))
 		return err
 	}
-	if _, err := r.parameter(name); err != nil {
+	if _, err := parameter(&r.Scanner, name); err != nil {
 		return err
 	}
 	return noSharedMemory(name)

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/encoding/gzip" // clients may compress with it
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
@@ -70,6 +71,8 @@ type Server struct {
 	log     *slog.Logger
 	calls   *calls
 	answers *answers
+	intakes *intakes
+	intake  intake       // what a connection begins with
 	running atomic.Int64 // calls
 }
 
@@ -117,7 +120,17 @@ func New(o Options) *Server {
 		calls:  &calls{log: o.Logger, tracer: o.Tracer, metrics: newGRPCMetrics(o.Metrics), methods: map[string]string{}},
 		health: &health{ready: o.Ready, poll: o.Poll, stop: make(chan struct{}), services: []string{""}},
 	}
+	s.intakes = &intakes{
+		answers: s.answers, budget: o.Budget, wait: o.BudgetWait, refuse: refusal,
+		inflating: make(chan struct{}, maxInflating), streams: make(chan struct{}, maxInflating),
+	}
+	s.intake = intake{budget: o.Budget, wait: o.BudgetWait, grace: o.Grace, rate: o.LeastRate}
+	security := insecure.NewCredentials()
+	if o.TLS != nil {
+		security = credentials.NewTLS(o.TLS)
+	}
 	options := []grpc.ServerOption{
+		grpc.Creds(metering{security}),
 		grpc.MaxRecvMsgSize(o.MaxBody),
 		grpc.MaxConcurrentStreams(o.Streams),
 		grpc.ConnectionTimeout(10 * time.Second),
@@ -132,9 +145,6 @@ func New(o Options) *Server {
 		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error {
 			return status.Error(codes.Unimplemented, "this method is not served here")
 		}),
-	}
-	if o.TLS != nil {
-		options = append(options, grpc.Creds(credentials.NewTLS(o.TLS)))
 	}
 	s.server = grpc.NewServer(options...)
 	healthpb.RegisterHealthServer(s.server, s.health)
@@ -153,10 +163,10 @@ func New(o Options) *Server {
 // v1alpha), by which tools find out what is served.
 func (s *Server) serveInference(o *Options) {
 	if o.Settings == nil {
-		o.Settings = NewSettings()
+		o.Settings = NewSettings(SettingsOptions{})
 	}
 	s.health.services = append(s.health.services, oip.GRPCInferenceService_ServiceDesc.ServiceName)
-	s.server.RegisterService(bounded(oip.GRPCInferenceService_ServiceDesc), &grpcDoor{
+	s.server.RegisterService(bounded(oip.GRPCInferenceService_ServiceDesc, s.intakes), &grpcDoor{
 		service: &service{inference: o.Inference, repository: o.Repository},
 		ready:   o.Ready, settings: o.Settings, version: o.Version, log: o.Logger, inFlight: o.InFlight,
 		calls: s.calls, answers: s.answers, budget: o.Budget, budgetWait: o.BudgetWait,
@@ -166,7 +176,7 @@ func (s *Server) serveInference(o *Options) {
 
 // Serve answers on the listener until Stop, and returns nil then.
 func (s *Server) Serve(l net.Listener) error {
-	if err := s.server.Serve(callers{l}); err != nil {
+	if err := s.server.Serve(callers{l, s.intake}); err != nil {
 		return fmt.Errorf("serve gRPC on %s: %w", l.Addr(), err)
 	}
 	return nil
@@ -197,6 +207,7 @@ func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 	defer s.running.Add(-1)
 	defer s.recover(info.FullMethod, &err)
 	say(ctx)
+	seenFrom(ctx).names(request)
 	return handle(ctx, request)
 }
 
@@ -205,7 +216,7 @@ func (s *Server) stream(server any, stream grpc.ServerStream, info *grpc.StreamS
 	defer s.running.Add(-1)
 	defer s.recover(info.FullMethod, &err)
 	say(stream.Context())
-	return handle(server, received{stream})
+	return s.intakes.stream(stream, func(stream grpc.ServerStream) error { return handle(server, stream) })
 }
 
 // say tells the caller by which id the log knows the call.
@@ -214,11 +225,6 @@ func say(ctx context.Context) {
 		_ = grpc.SetHeader(ctx, metadata.Pairs(requestID, s.id)) // fails where there is nobody to tell
 	}
 }
-
-// received is a stream whose messages are bounded.
-type received struct{ grpc.ServerStream }
-
-func (r received) RecvMsg(m any) error { return receive(r.ServerStream.RecvMsg, m) }
 
 // admit says who asks, by the call's headers: before a byte of its message is
 // read. Probes need no key: they have none to send, and /readyz tells as much.

@@ -52,6 +52,11 @@ type Description struct {
 	Scores   string        // the output whose last axis is Labels
 	Labels   []model.Label // none for a model of tensors
 	MaxBatch int           // rows of one run; 0 when the first axis is no batch
+
+	Instances  int               // runs at a time
+	Batch      int               // rows that requests are put together to
+	Delay      time.Duration     // for which a run waits for them
+	Parameters map[string]string // what Triton's configuration has no word for
 }
 
 // State is a line of the repository's index.
@@ -68,29 +73,15 @@ type LoadOptions struct {
 	Files  map[string][]byte // VERSION/FILE: replaces the model's directory, for this load
 }
 
-// Count is how often something happened, and how long it took altogether.
-type Count struct {
-	Times int64
-	Took  time.Duration
-}
-
-// Statistics are one version's, since the server began.
+// Statistics are one version's, since the server began. Outputs are taken from
+// where a run left them: that happens, and takes no time of its own.
 type Statistics struct {
-	Name, Number  string
-	LastInference time.Time // zero when there was none
-	Inferences    int64     // rows that were answered
-	Executions    int64     // runs of the model
-	Success       Count     // whole requests
-	Fail          Count
-	Queue         Count
-	Input         Count // decoding and preprocessing
-	Infer         Count
-	Output        Count
-	Batches       map[int]BatchCount // by rows in a run
+	Name, Number string
+	predict.Statistics
 }
 
-// BatchCount is what the runs of one size took.
-type BatchCount struct{ Input, Infer, Output Count }
+// taken is how often the model's outputs were taken.
+func taken(infer predict.Count) predict.Count { return predict.Count{Times: infer.Times} }
 
 // call is one inference as the protocol asks for it, whichever form it came in.
 type call struct {
@@ -100,6 +91,7 @@ type call struct {
 	parameters map[string]any
 	inputs     []*tensor.Tensor
 	outputs    []output // none: all, without parameters
+	trace      *trace   // nil: it is not traced
 }
 
 // output is what a caller wants of one output.
@@ -128,10 +120,17 @@ const maxTimeout = 24 * time.Hour
 
 // infer answers a call.
 func (s *service) infer(ctx context.Context, c *call) (*answer, error) {
+	c.trace.mark("REQUEST_START", time.Now())
+	defer func() { c.trace.mark("REQUEST_END", time.Now()) }()
+	c.trace.show("TENSOR_QUEUE_INPUT", c.inputs)
 	if err := refuseUnserved(c.parameters); err != nil {
 		return nil, err
 	}
 	timeout, err := microseconds(c.parameters["timeout"])
+	if err != nil {
+		return nil, err
+	}
+	priority, err := level(c.parameters["priority"])
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +139,7 @@ func (s *service) infer(ctx context.Context, c *call) (*answer, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, problem.DeadlineExceeded.New("the request was not done within its timeout of %v", timeout))
 		defer cancel()
 	}
-	r := predict.TensorRequest{Model: reference(c.model, c.version), Inputs: c.inputs}
+	r := predict.TensorRequest{Model: reference(c.model, c.version), Inputs: c.inputs, Priority: priority}
 	for _, o := range c.outputs {
 		r.Outputs = append(r.Outputs, o.name)
 	}
@@ -148,6 +147,9 @@ func (s *service) infer(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.trace.computed(done)
+	c.trace.show("TENSOR_BACKEND_OUTPUT", done.Outputs)
+	c.trace.mark("INFER_RESPONSE_COMPLETE", time.Now())
 	a := &answer{id: c.id, model: c.model, version: strconv.Itoa(done.Version.Number), outputs: done.Outputs}
 	for i, o := range c.outputs {
 		if o.classes > 0 {
@@ -204,14 +206,35 @@ func microseconds(value any) (time.Duration, error) {
 	return time.Duration(min(n, int64(maxTimeout/time.Microsecond))) * time.Microsecond, nil
 }
 
+// level reads a priority: 1 is served first, 0 is the model's default. One that
+// the model has no level for is its default too, as with Triton.
+func level(value any) (int, error) {
+	var n int64
+	switch v := value.(type) {
+	case nil:
+		return 0, nil
+	case int64:
+		n = v
+	case uint64:
+		n = int64(min(v, math.MaxInt32))
+	default:
+		return 0, problem.InvalidRequest.New("the parameter priority is a whole number: 1 is served first, 0 is the model's default")
+	}
+	if n < 0 {
+		return 0, problem.InvalidRequest.New("the parameter priority is %d; 1 is served first, 0 is the model's default", n)
+	}
+	return int(min(n, math.MaxInt32)), nil
+}
+
 // classify turns scores [N,classes] into the best k of each row, as Triton's
 // classification extension writes them: "value:index" or "value:index:label",
 // [N,k]; for scores of rank 1, [k].
 func classify(t *tensor.Tensor, k int, labels []model.Label) (*tensor.Tensor, error) {
-	values, err := tensor.Float64s(t)
-	if err != nil || len(t.Shape) == 0 {
+	if t.Type.Size() == 0 || len(t.Shape) == 0 {
 		return nil, problem.InvalidRequest.New("the output %q is %s %v, of which there is no best class", t.Name, t.Type.Protocol(), t.Shape)
 	}
+	values := make([]float64, len(t.Data)/t.Type.Size())
+	tensor.Widen(values, t)
 	rows, classes := int64(1), 0
 	if len(t.Shape) > 1 {
 		rows = t.Shape[0]

@@ -1,39 +1,79 @@
 package oipapi
 
 import (
+	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/telemetry"
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
+
+// SettingsOptions say what clients may change. The zero value lets them change
+// nothing, and then neither extension is advertised.
+type SettingsOptions struct {
+	// Traces is where records of requests are written. nil: none are.
+	Traces *Traces
+	// Tensors lets clients have the tensors of requests, everybody's, written there.
+	Tensors bool
+	// Log is what the log settings change. nil: they are not served.
+	Log *telemetry.Switch
+	// Logger is told of each change. nil: nobody is.
+	Logger *slog.Logger
+}
 
 // Settings are what a client may read and change of tracing and logging, by the
 // names of Triton's trace and logging extensions. They are one for all doors of
 // a server. Files are not a client's to choose: no setting names one.
 type Settings struct {
+	o       SettingsOptions
+	tracing atomic.Bool // some level is not OFF
+
 	mu    sync.Mutex
-	trace map[string]map[string][]string // by model, "" for all; what is not there is inherited
-	log   map[string]any                 // bool, uint32 or string
+	trace map[string]*traceScope // guarded by mu; by model, "" for all
 }
 
-// NewSettings begins with tracing off and everything but details logged.
-func NewSettings() *Settings {
-	return &Settings{
-		trace: map[string]map[string][]string{"": traceDefaults()},
-		log: map[string]any{
-			"log_file": "", "log_info": true, "log_warning": true, "log_error": true,
-			"log_verbose_level": uint32(0), "log_format": "default",
-		},
+// traceScope is what was set for a model, or for all.
+type traceScope struct {
+	own  map[string][]string // what is not there is inherited
+	seen int64               // requests
+	left int64               // traces until no more are made; -1: for ever
+}
+
+// NewSettings begins with tracing off, and logging as it is.
+func NewSettings(o SettingsOptions) *Settings {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	return &Settings{o: o, trace: map[string]*traceScope{"": {own: traceDefaults(), left: -1}}}
+}
+
+// extensions are those of Triton's that are served, in both forms together.
+func (s *Settings) extensions() []string {
+	list := []string{
+		"binary_tensor_data", "classification", "model_configuration", "model_repository",
+		"model_repository(unload_dependents)", "parameters", "schedule_policy", "statistics",
+	}
+	if s.o.Log != nil {
+		list = append(list, "logging")
+	}
+	if s.o.Traces != nil {
+		list = append(list, "trace")
+	}
+	slices.Sort(list)
+	return list
 }
 
 func traceDefaults() map[string][]string {
 	return map[string][]string{
 		"trace_level": {"OFF"}, "trace_rate": {"1000"}, "trace_count": {"-1"},
-		"log_frequency": {"0"}, "trace_file": {""}, "trace_mode": {"triton"},
+		"log_frequency": {"0"}, "trace_file": {traceName}, "trace_mode": {"triton"},
 	}
 }
 
@@ -41,38 +81,60 @@ func traceDefaults() map[string][]string {
 // what holds then. A setting without a value goes back to what it would be had
 // nobody changed it. All changes are made, or none.
 func (s *Settings) Trace(model string, changes map[string][]string) (map[string][]string, error) {
+	if s.o.Traces == nil {
+		return nil, problem.InvalidRequest.New("traces are not served here (trace.allow)")
+	}
 	for name, values := range changes {
-		if err := checkTrace(name, values); err != nil {
+		if err := s.checkTrace(name, values); err != nil {
 			return nil, err
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	own := s.trace[model]
-	if own == nil {
-		own = map[string][]string{}
+	scope := s.trace[model]
+	if scope == nil {
+		scope = &traceScope{own: map[string][]string{}, left: s.trace[""].left}
 	}
 	for name, values := range changes {
 		switch {
 		case len(values) > 0:
-			own[name] = slices.Clone(values)
+			scope.own[name] = slices.Clone(values)
 		case model == "":
-			own[name] = traceDefaults()[name]
+			scope.own[name] = traceDefaults()[name]
 		default:
-			delete(own, name)
+			delete(scope.own, name)
+		}
+		if name == "trace_count" {
+			scope.left = s.trace[""].left
+			if n, err := strconv.ParseInt(strings.Join(scope.own[name], ""), 10, 64); err == nil {
+				scope.left = n
+			}
 		}
 	}
-	if len(own) > 0 {
-		s.trace[model] = own
+	if len(scope.own) > 0 {
+		s.trace[model] = scope
 	} else {
 		delete(s.trace, model)
 	}
-	now := maps.Clone(s.trace[""])
-	maps.Copy(now, own)
-	return now, nil
+	s.tracing.Store(slices.ContainsFunc(slices.Collect(maps.Keys(s.trace)), func(m string) bool { return s.holds(m)["trace_level"][0] != "OFF" }))
+	if len(changes) > 0 {
+		s.o.Logger.Warn("trace settings were changed by a client", "model", model, "settings", fmt.Sprint(s.holds(model)))
+	}
+	return s.holds(model), nil
 }
 
-func checkTrace(name string, values []string) error {
+// holds are the settings of a model. s.mu is held.
+func (s *Settings) holds(model string) map[string][]string {
+	now, scope := maps.Clone(s.trace[""].own), s.trace[""]
+	if own := s.trace[model]; own != nil {
+		scope = own
+		maps.Copy(now, own.own)
+	}
+	now["trace_count"] = []string{strconv.FormatInt(scope.left, 10)}
+	return now
+}
+
+func (s *Settings) checkTrace(name string, values []string) error {
 	fixed, known := traceDefaults()[name]
 	if !known {
 		return problem.InvalidRequest.New("there is no trace setting %s; there are %s", quoted(name), names(traceDefaults()))
@@ -83,16 +145,18 @@ func checkTrace(name string, values []string) error {
 	switch name {
 	case "trace_file", "trace_mode":
 		if !slices.Equal(values, fixed) {
-			return problem.InvalidRequest.New("the trace setting %s cannot be changed over the network", name)
+			return problem.InvalidRequest.New("the trace setting %s cannot be changed over the network; it is %s", name, fixed[0])
 		}
 		return nil
 	case "trace_level":
 		for _, v := range values {
-			if v != "OFF" && v != "TIMESTAMPS" && v != "TENSORS" {
+			switch {
+			case v != "OFF" && v != "TIMESTAMPS" && v != "TENSORS":
 				return problem.InvalidRequest.New("the trace level %s is none of OFF, TIMESTAMPS and TENSORS", quoted(v))
-			}
-			if v == "OFF" && len(values) > 1 {
+			case v == "OFF" && len(values) > 1:
 				return problem.InvalidRequest.New("the trace level OFF stands alone, and %d levels were sent", len(values))
+			case v == "TENSORS" && !s.o.Tensors:
+				return problem.InvalidRequest.New("the trace level TENSORS is not served here: it would keep what others send; the operator may allow it (trace.allow)")
 			}
 		}
 		return nil
@@ -105,17 +169,83 @@ func checkTrace(name string, values []string) error {
 	return nil
 }
 
-// Log changes settings and gives what holds then. All changes are made, or none.
-func (s *Settings) Log(changes map[string]any) (map[string]any, error) {
+// begin says whether a request is to be traced; if not it gives nil.
+func (s *Settings) begin(model string) *trace {
+	if !s.tracing.Load() {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	name := model
+	scope := s.trace[name]
+	if scope == nil {
+		name, scope = "", s.trace[""]
+	}
+	holds := s.holds(name)
+	if holds["trace_level"][0] == "OFF" || scope.left == 0 {
+		return nil
+	}
+	scope.seen++
+	number := func(name string) int64 {
+		n, _ := strconv.ParseInt(holds[name][0], 10, 64) // it was checked
+		return n
+	}
+	if scope.seen%max(1, number("trace_rate")) != 0 {
+		return nil
+	}
+	if scope.left > 0 {
+		scope.left--
+	}
+	return &trace{
+		to: s.o.Traces, every: number("log_frequency"), model: wording.Cut(model), version: -1,
+		timestamps: slices.Contains(holds["trace_level"], "TIMESTAMPS"), tensors: slices.Contains(holds["trace_level"], "TENSORS"),
+	}
+}
+
+// logValues are the log settings that hold.
+func (s *Settings) logValues() map[string]any {
+	now, format := s.o.Log.Levels(), "default"
+	if now.Plain {
+		format = "ISO8601"
+	}
+	return map[string]any{
+		"log_file": "", "log_info": now.Info, "log_warning": now.Warn, "log_error": now.Error,
+		"log_verbose_level": now.Verbose, "log_format": format,
+	}
+}
+
+// logNames are the names that Triton's documentation has and its server has not.
+var logNames = map[string]string{"log_warnings": "log_warning", "log_errors": "log_error"}
+
+// Log changes settings and gives what holds then. All changes are made, or none.
+func (s *Settings) Log(changes map[string]any) (map[string]any, error) {
+	if s.o.Log == nil {
+		return nil, problem.InvalidRequest.New("log settings are not served here (log.allow)")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	values := s.logValues()
 	for name, value := range changes {
-		if err := checkLog(name, value, s.log); err != nil {
+		if as := logNames[name]; as != "" {
+			name = as
+		}
+		if err := checkLog(name, value, values); err != nil {
 			return nil, err
 		}
+		values[name] = value
 	}
-	maps.Copy(s.log, changes)
-	return maps.Clone(s.log), nil
+	if len(changes) == 0 {
+		return values, nil
+	}
+	var l telemetry.Levels
+	l.Info, _ = values["log_info"].(bool)
+	l.Warn, _ = values["log_warning"].(bool)
+	l.Error, _ = values["log_error"].(bool)
+	l.Verbose, _ = values["log_verbose_level"].(uint32)
+	l.Plain = values["log_format"] == "ISO8601"
+	s.o.Log.Set(l)
+	s.o.Logger.Warn("log settings were changed by a client", "settings", fmt.Sprint(values))
+	return values, nil
 }
 
 func checkLog(name string, value any, now map[string]any) error {

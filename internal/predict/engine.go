@@ -29,4 +29,12 @@ type Raw struct {
 	Preprocess time.Duration
 	Queue      time.Duration
 	Infer      time.Duration
+	Led        Run // zero where the picture went along in another's run
+}
+
+// Run is one run of a model, of so many rows, which may be those of several
+// requests. Statistics count it with the one that led it.
+type Run struct {
+	Rows         int
+	Input, Infer time.Duration
 }

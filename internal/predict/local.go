@@ -3,7 +3,6 @@ package predict
 import (
 	"context"
 	"crypto/sha256"
-	"math/bits"
 	"runtime/debug"
 	"time"
 
@@ -78,27 +77,36 @@ func (l *Local) Classify(ctx context.Context, version string, encoded []byte, ra
 	if err := l.decoder.Fits(info, plan); err != nil {
 		return err
 	}
-	key := schedule.Key{Model: m.Version.Digest, Size: uint8(bits.Len64(uint64(plan.Bytes)))}
-	_, queue := l.tracer.Start(ctx, "queue")
-	raw.Queue, err = l.scheduler.Do(ctx, key, func(ctx context.Context, lane int) error {
-		queue.End(nil)
-		return l.onLane(ctx, &l.lanes[lane], m, encoded, info, plan, func(slot *fleet.Slot, decode, preprocess time.Duration) (err error) {
-			raw.Decode, raw.Preprocess = decode, preprocess
-			if raw.Infer, err = l.stage(ctx, "infer", func() error { return m.Infer(ctx, slot) }); err != nil {
-				return err
-			}
-			raw.Scores = append(raw.Scores, slot.Logits...)
-			raw.Embedding = append(raw.Embedding, slot.Embedding...)
-			return nil
-		})
-	})
-	return err
+	j := l.picture(ctx, m, encoded, info, plan)
+	defer j.release()
+	j.raw, j.form = raw, pictures
+	if err := j.join(0); err != nil {
+		return err
+	}
+	raw.Queue, raw.Decode, raw.Preprocess, raw.Infer, raw.Led = j.queued, j.decoding, j.preprocessing, j.inferring, j.led
+	return nil
 }
 
 // onLane is what a lane does: pixels, tensor, and what infer makes of them.
 func (l *Local) onLane(ctx context.Context, memory *laneMemory, m *fleet.Model, encoded []byte, info picture.Info, plan picture.Plan,
 	infer func(slot *fleet.Slot, decode, preprocess time.Duration) error,
 ) error {
+	return l.pixels(ctx, memory, plan, func() error {
+		slot, err := m.Slot()
+		if err != nil {
+			return err
+		}
+		defer m.Return(slot)
+		decode, preprocess, err := l.prepare(ctx, memory, m, encoded, info, plan, slot.Row)
+		if err != nil {
+			return err
+		}
+		return infer(slot, decode, preprocess)
+	})
+}
+
+// pixels lets work have the lane's memory for a decoded picture.
+func (l *Local) pixels(ctx context.Context, memory *laneMemory, plan picture.Plan, work func() error) error {
 	// Here and not before the queue: what waits holds no pixels, and under
 	// overload the newest would stand behind the others' reservations.
 	if err := l.budget.Acquire(ctx, plan.Bytes); err != nil {
@@ -108,24 +116,21 @@ func (l *Local) onLane(ctx context.Context, memory *laneMemory, m *fleet.Model, 
 	if plan.Bytes > kept {
 		defer memory.giveBack(plan.Bytes)
 	}
-	slot, err := m.Slot()
-	if err != nil {
-		return err
-	}
-	defer m.Return(slot)
-	decode, err := l.stage(ctx, "decode", func() error {
+	return work()
+}
+
+// prepare makes a picture a row of the model's input.
+func (l *Local) prepare(ctx context.Context, memory *laneMemory, m *fleet.Model, encoded []byte, info picture.Info, plan picture.Plan, row []byte) (decode, preprocess time.Duration, err error) {
+	decode, err = l.stage(ctx, "decode", func() error {
 		return l.decoder.Decode(ctx, encoded, info, plan, &memory.image)
 	})
 	if err != nil {
-		return err
+		return decode, 0, err
 	}
-	preprocess, err := l.stage(ctx, "preprocess", func() error {
-		return m.Binding.Recipe.Fill(slot.Row, &memory.image, &memory.scratch)
+	preprocess, err = l.stage(ctx, "preprocess", func() error {
+		return m.Binding.Recipe.Fill(row, &memory.image, &memory.scratch)
 	})
-	if err != nil {
-		return err
-	}
-	return infer(slot, decode, preprocess)
+	return decode, preprocess, err
 }
 
 func (m *laneMemory) giveBack(size int64) {

@@ -2,17 +2,23 @@ package predict
 
 import (
 	"context"
-	"math/bits"
-	"time"
+	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 	"github.com/goshawk-ai/goshawk/internal/picture"
 	"github.com/goshawk-ai/goshawk/internal/problem"
-	"github.com/goshawk-ai/goshawk/internal/schedule"
 	"github.com/goshawk-ai/goshawk/internal/tensor"
 )
+
+// part is what one piece of a request came to.
+type part struct {
+	out  []*tensor.Tensor
+	took TensorStages
+	led  Run
+}
 
 // Infer implements Engine.
 func (l *Local) Infer(ctx context.Context, version string, call *TensorCall) error {
@@ -27,38 +33,52 @@ func (l *Local) Infer(ctx context.Context, version string, call *TensorCall) err
 	if err := m.Fit(call.In); err != nil {
 		return err
 	}
-	call.Rows, call.Runs = m.BatchOf(call.In), 1
-	if m.Rows == 1 && call.Rows > 1 {
-		return l.inferRows(ctx, m, call)
+	call.Rows = m.BatchOf(call.In)
+	size := l.piece(m, call)
+	if size == 0 || size >= call.Rows {
+		return l.stack(ctx, 1, call, func(ctx context.Context, _ int, p *part) error {
+			return l.inferTensors(ctx, m, call, call.In, p)
+		})
 	}
-	call.Out, call.Stages, err = l.inferTensors(ctx, m, call.In, call.Wanted)
-	return err
+	return l.stack(ctx, (call.Rows+size-1)/size, call, func(ctx context.Context, i int, p *part) error {
+		in := make([]*tensor.Tensor, len(call.In))
+		for k, t := range call.In {
+			in[k] = t.Rows(i*size, min((i+1)*size, call.Rows))
+		}
+		return l.inferTensors(ctx, m, call, in, p)
+	})
 }
 
-// inferTensors is one run of the model on a lane.
-func (l *Local) inferTensors(ctx context.Context, m *fleet.Model, in []*tensor.Tensor, wanted []string) (out []*tensor.Tensor, took TensorStages, err error) {
-	if out, err = m.Wanted(wanted); err != nil {
-		return nil, took, err
+// piece is how many rows of a request go into one run; 0 is all of them. A model
+// that takes one row at a time gets one: the check has found that its answer to a
+// row depends on the others. A request that is larger than a batch is split.
+func (l *Local) piece(m *fleet.Model, call *TensorCall) int {
+	if m.Rows == 1 {
+		return 1
 	}
-	size := 0
-	for _, t := range in {
-		size += len(t.Data)
+	if !m.Joins() || !evenly(call.In) {
+		return 0
 	}
-	key := schedule.Key{Model: m.Version.Digest, Size: uint8(bits.Len64(uint64(size))), Tensors: true}
-	took.Queue, err = l.scheduler.Do(ctx, key, func(ctx context.Context, _ int) error {
-		took.Infer, err = l.stage(ctx, "infer", func() error { return m.RunTensors(ctx, in, out) })
+	return l.scheduler.Policy(m.Version.Digest).MaxBatch
+}
+
+// evenly tells whether all inputs have the same number of rows.
+func evenly(in []*tensor.Tensor) bool {
+	return !slices.ContainsFunc(in, func(t *tensor.Tensor) bool {
+		return len(t.Shape) == 0 || t.Shape[0] < 1 || t.Shape[0] != in[0].Shape[0]
+	})
+}
+
+// inferTensors has a lane run the model on a piece of a request.
+func (l *Local) inferTensors(ctx context.Context, m *fleet.Model, call *TensorCall, in []*tensor.Tensor, p *part) error {
+	if _, err := m.Wanted(call.Wanted); err != nil {
 		return err
-	})
-	return out, took, err
-}
-
-// inferRows runs a model that takes one row at a time on each of a request's:
-// the check has found that its answer to a row depends on the others.
-func (l *Local) inferRows(ctx context.Context, m *fleet.Model, call *TensorCall) error {
-	call.Runs = call.Rows
-	return l.stack(ctx, call.Rows, call, func(ctx context.Context, i int) ([]*tensor.Tensor, TensorStages, error) {
-		return l.inferTensors(ctx, m, []*tensor.Tensor{call.In[0].Row(i, call.Rows)}, call.Wanted)
-	})
+	}
+	j := &tensorJob{local: l, ctx: ctx, model: m, in: in, wanted: call.Wanted, rows: 1, part: p}
+	if m.Batched() {
+		j.rows = int(in[0].Shape[0])
+	}
+	return j.join(call.Priority)
 }
 
 // inferPictures gives each picture a lane of its own, from its bytes to its
@@ -68,72 +88,69 @@ func (l *Local) inferPictures(ctx context.Context, m *fleet.Model, encoded [][]b
 	if _, err := m.Wanted(call.Wanted); err != nil {
 		return err
 	}
-	call.Rows, call.Runs = len(encoded), len(encoded)
-	return l.stack(ctx, len(encoded), call, func(ctx context.Context, i int) ([]*tensor.Tensor, TensorStages, error) {
-		out, took, err := l.inferPicture(ctx, m, encoded[i], call.Wanted)
+	call.Rows = len(encoded)
+	form := pictures + "\x00" + strings.Join(call.Wanted, "\x00")
+	return l.stack(ctx, len(encoded), call, func(ctx context.Context, i int, p *part) error {
+		err := l.inferPicture(ctx, m, encoded[i], call, form, p)
 		if err != nil && len(encoded) > 1 {
 			err = problem.Of(err).With("picture", i)
 		}
-		return out, took, err
+		return err
 	})
 }
 
-func (l *Local) inferPicture(ctx context.Context, m *fleet.Model, encoded []byte, wanted []string) (out []*tensor.Tensor, took TensorStages, err error) {
+func (l *Local) inferPicture(ctx context.Context, m *fleet.Model, encoded []byte, call *TensorCall, form string, p *part) error {
 	info, err := picture.Inspect(encoded, l.limits)
 	if err != nil {
-		return nil, took, err
+		return err
 	}
 	plan := l.decoder.Plan(info, &m.Binding.Recipe)
 	if err := l.decoder.Fits(info, plan); err != nil {
-		return nil, took, err
+		return err
 	}
-	key := schedule.Key{Model: m.Version.Digest, Size: uint8(bits.Len64(uint64(plan.Bytes)))}
-	took.Queue, err = l.scheduler.Do(ctx, key, func(ctx context.Context, lane int) error {
-		return l.onLane(ctx, &l.lanes[lane], m, encoded, info, plan, func(slot *fleet.Slot, decode, preprocess time.Duration) error {
-			took.Input = decode + preprocess
-			took.Infer, err = l.stage(ctx, "infer", func() (err error) {
-				out, err = m.InferRow(ctx, slot, wanted)
-				return err
-			})
-			return err
-		})
-	})
-	return out, took, err
+	j := l.picture(ctx, m, encoded, info, plan)
+	defer j.release()
+	j.wanted, j.form = call.Wanted, form
+	if err := j.join(call.Priority); err != nil {
+		return err
+	}
+	*p = part{j.out, TensorStages{j.queued, j.decoding + j.preprocessing, j.inferring}, j.led}
+	return nil
 }
 
-// stack computes n one-row results, as many at a time as there are lanes, and
-// puts each output's rows together. The first failure ends the others.
-func (l *Local) stack(ctx context.Context, n int, call *TensorCall, row func(ctx context.Context, i int) ([]*tensor.Tensor, TensorStages, error)) error {
-	rows, took := make([][]*tensor.Tensor, n), make([]TensorStages, n)
+// stack computes the n pieces of a request, as many at a time as can be under way,
+// and puts their rows together. The first failure ends the others.
+func (l *Local) stack(ctx context.Context, n int, call *TensorCall, piece func(ctx context.Context, i int, p *part) error) error {
+	parts := make([]part, n)
 	if n == 1 {
-		var err error
-		if rows[0], took[0], err = row(ctx, 0); err != nil {
+		if err := piece(ctx, 0, &parts[0]); err != nil {
 			return err
 		}
 	} else {
 		all, ctx := errgroup.WithContext(ctx)
-		all.SetLimit(l.scheduler.Lanes() + 1)
+		all.SetLimit(atOnce * (l.scheduler.Lanes() + 1))
 		for i := range n {
 			all.Go(func() (err error) {
-				rows[i], took[i], err = row(ctx, i)
-				return err
+				defer caught(&err)
+				return piece(ctx, i, &parts[i])
 			})
 		}
 		if err := all.Wait(); err != nil {
 			return err
 		}
 	}
-	for _, t := range took {
-		call.Stages.Queue += t.Queue
-		call.Stages.Input += t.Input
-		call.Stages.Infer += t.Infer
+	for _, p := range parts {
+		call.Stages.Queue += p.took.Queue
+		call.Stages.Input += p.took.Input
+		call.Stages.Infer += p.took.Infer
+		call.Led = append(call.Led, p.led)
 	}
-	for i := range rows[0] {
-		parts := make([]*tensor.Tensor, n)
-		for r := range rows {
-			parts[r] = rows[r][i]
+	for i := range parts[0].out {
+		rows := make([]*tensor.Tensor, n)
+		for r := range parts {
+			rows[r] = parts[r].out[i]
 		}
-		whole, err := tensor.Concat(parts)
+		whole, err := tensor.Concat(rows)
 		if err != nil {
 			return problem.Internal.New("the model gives outputs of different shapes for different rows, which cannot be put together: %v", err).Because(err)
 		}
@@ -141,3 +158,7 @@ func (l *Local) stack(ctx context.Context, n int, call *TensorCall, row func(ctx
 	}
 	return nil
 }
+
+// atOnce is how many pieces of one request wait for each lane: enough for them to
+// share runs, and not so many that others wait behind all of them.
+const atOnce = 8

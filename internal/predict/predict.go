@@ -24,13 +24,14 @@ type Catalog interface {
 
 // Options of a Predictor.
 type Options struct {
-	Engine  Engine
-	Catalog Catalog
-	Default string        // the model that a request without one means
-	Width   int           // pictures of one request that are under way at a time
-	Timeout time.Duration // of one request, once its body was read; 0 is none
-	Metrics *Metrics
-	Tracer  telemetry.Tracer
+	Engine   Engine
+	Catalog  Catalog
+	Default  string        // the model that a request without one means
+	Width    int           // pictures of one request that are under way at a time
+	Pictures int           // encoded ones in one request for tensors; 0 is no bound
+	Timeout  time.Duration // of one request, once its body was read; 0 is none
+	Metrics  *Metrics
+	Tracer   telemetry.Tracer
 }
 
 // Predictor answers requests. It is safe for concurrent use.
@@ -120,16 +121,24 @@ func (p *Predictor) several(ctx context.Context, m *fleet.Model, r *Request, ans
 	return nil
 }
 
-// guarded is one, on a goroutine of ours: a panic there would end the process.
+// guarded is one, on a goroutine of ours.
 func (p *Predictor) guarded(ctx context.Context, m *fleet.Model, r *Request, i int, answer *Answer, sum *stages) (err error) {
 	defer func() {
-		if cause := recover(); cause != nil {
+		if err != nil {
 			answer.Results[i].Predictions = nil
-			err = problem.Internal.New("something went wrong here; the request id finds it in the log").
-				Because(fmt.Errorf("panic: %v\n%s", cause, debug.Stack()))
 		}
 	}()
+	defer caught(&err)
 	return p.one(ctx, m, r, i, answer, sum)
+}
+
+// caught is deferred on goroutines of ours, where a panic would end the process
+// and not the request alone: it makes the panic the request's error.
+func caught(err *error) {
+	if cause := recover(); cause != nil {
+		*err = problem.Internal.New("something went wrong here; the request id finds it in the log").
+			Because(fmt.Errorf("panic: %v\n%s", cause, debug.Stack()))
+	}
 }
 
 // one answers the i-th picture into its place.
@@ -137,7 +146,7 @@ func (p *Predictor) one(ctx context.Context, m *fleet.Model, r *Request, i int, 
 	result := &answer.Results[i]
 	result.Name = r.Pictures[i].Name
 	if bad := r.Pictures[i].Err; bad != nil {
-		p.Metrics.outcome(m.Version, bad)
+		p.Metrics.picture(m.Version, nil, bad)
 		return bad
 	}
 	w := p.pool.Get().(*workspace)
@@ -152,7 +161,7 @@ func (p *Predictor) one(ctx context.Context, m *fleet.Model, r *Request, i int, 
 		result.Predictions, err = w.interpret(m, r)
 	}
 	p.Metrics.picture(m.Version, &w.raw, err)
-	p.ledger.note(m.Version, 1, 1, TensorStages{w.raw.Queue, w.raw.Decode + w.raw.Preprocess, w.raw.Infer}, time.Since(began), err)
+	p.ledger.note(m.Version, 1, []Run{w.raw.Led}, TensorStages{w.raw.Queue, w.raw.Decode + w.raw.Preprocess, w.raw.Infer}, time.Since(began), err)
 	span.End(err)
 	return err
 }

@@ -92,7 +92,7 @@ func (engine) Infer(ctx context.Context, version string, call *predict.TensorCal
 		out.Name = name
 		call.Out = append(call.Out, &out)
 	}
-	call.Stages.Infer = time.Millisecond
+	call.Stages.Infer, call.Rows, call.Led = time.Millisecond, 3, []predict.Run{{Rows: 3}}
 	return nil
 }
 
@@ -105,7 +105,7 @@ func setup(t *testing.T, timeout time.Duration) (*predict.Predictor, *prometheus
 		}
 	})
 	return predict.New(predict.Options{
-		Engine: engine{}, Catalog: c, Default: "pets", Width: 3, Timeout: timeout, Metrics: predict.NewMetrics(metrics),
+		Engine: engine{}, Catalog: c, Default: "pets", Width: 3, Pictures: 3, Timeout: timeout, Metrics: predict.NewMetrics(metrics),
 	}), metrics
 }
 

@@ -14,8 +14,8 @@ type Count struct {
 	Took  time.Duration
 }
 
-func (c *Count) add(times int64, took time.Duration) {
-	c.Times += times
+func (c *Count) add(took time.Duration) {
+	c.Times++
 	c.Took += took
 }
 
@@ -42,8 +42,8 @@ type ledger struct {
 	by map[string]*Statistics // guarded by mu
 }
 
-// note counts one request of so many rows, which took so many runs of equal size.
-func (l *ledger) note(v fleet.Version, rows, runs int, s TensorStages, took time.Duration, err error) {
+// note counts one request of so many rows, and the runs that it led.
+func (l *ledger) note(v fleet.Version, rows int, led []Run, s TensorStages, took time.Duration, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.by == nil {
@@ -55,21 +55,25 @@ func (l *ledger) note(v fleet.Version, rows, runs int, s TensorStages, took time
 		l.by[v.Digest] = t
 	}
 	if err != nil {
-		t.Fail.add(1, took)
+		t.Fail.add(took)
 		return
 	}
 	t.Last = time.Now()
 	t.Rows += int64(rows)
-	t.Runs += int64(runs)
-	t.Success.add(1, took)
-	t.Queue.add(1, s.Queue)
-	t.Input.add(1, s.Input)
-	t.Infer.add(1, s.Infer)
-	size := rows / max(runs, 1)
-	b := t.Batches[size]
-	b.Input.add(int64(runs), s.Input)
-	b.Infer.add(int64(runs), s.Infer)
-	t.Batches[size] = b
+	t.Success.add(took)
+	t.Queue.add(s.Queue)
+	t.Input.add(s.Input)
+	t.Infer.add(s.Infer)
+	for _, run := range led {
+		if run.Rows == 0 {
+			continue
+		}
+		t.Runs++
+		b := t.Batches[run.Rows]
+		b.Input.add(run.Input)
+		b.Infer.add(run.Infer)
+		t.Batches[run.Rows] = b
+	}
 }
 
 // Statistics gives a copy of a version's, zero when it never was asked.

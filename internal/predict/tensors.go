@@ -19,6 +19,8 @@ type TensorRequest struct {
 	// caller, who leaves it alone until Tensors has returned.
 	Inputs  []*tensor.Tensor
 	Outputs []string // names; all of the model's where there are none
+	// Priority is 1 for what is served first; 0 is the model's default.
+	Priority int
 }
 
 // TensorAnswer owns its memory.
@@ -28,6 +30,8 @@ type TensorAnswer struct {
 	Scores  string           // the output whose last axis is Labels; "" where none has labels
 	Labels  []model.Label
 	Stages  TensorStages
+	Began   time.Time // of the computation, and its end
+	Ended   time.Time
 }
 
 // TensorStages are what the computation took, summed over the pictures.
@@ -39,12 +43,13 @@ type TensorStages struct {
 
 // TensorCall is a TensorRequest at an engine, and what the engine gives back.
 type TensorCall struct {
-	In     []*tensor.Tensor
-	Wanted []string
-	Out    []*tensor.Tensor
-	Rows   int // pictures, or rows of the first axis where it is a batch
-	Runs   int // of the model, all of the same number of rows
-	Stages TensorStages
+	In       []*tensor.Tensor
+	Wanted   []string
+	Priority int
+	Out      []*tensor.Tensor
+	Rows     int   // pictures, or rows of the first axis where it is a batch
+	Led      []Run // of the model, that this request led
+	Stages   TensorStages
 }
 
 // Tensors answers a request for tensors. It fails with a problem, or with the
@@ -59,16 +64,23 @@ func (p *Predictor) Tensors(ctx context.Context, r *TensorRequest) (*TensorAnswe
 		return nil, err
 	}
 	defer release()
-	call := TensorCall{In: r.Inputs, Wanted: r.Outputs}
+	call := TensorCall{In: r.Inputs, Wanted: r.Outputs, Priority: r.Priority}
 	ctx, span := p.Tracer.Start(ctx, "predict")
-	err = p.Engine.Infer(ctx, m.Version.Name+"@"+m.Version.Digest, &call)
+	computing := time.Now()
+	if n := len(m.Encoded(r.Inputs)); p.Pictures > 0 && n > p.Pictures {
+		err = problem.InvalidRequest.New("the request has %d pictures, and at most %d are taken; split it", n, p.Pictures).
+			With("limit_pictures", p.Pictures)
+	} else {
+		err = p.Engine.Infer(ctx, m.Version.Name+"@"+m.Version.Digest, &call)
+	}
+	ended := time.Now()
 	span.End(err)
-	p.Metrics.outcome(m.Version, err)
-	p.ledger.note(m.Version, call.Rows, call.Runs, call.Stages, time.Since(began), err)
+	p.Metrics.tensors(m.Version, &call, err)
+	p.ledger.note(m.Version, call.Rows, call.Led, call.Stages, ended.Sub(began), err)
 	if err != nil {
 		return nil, err
 	}
-	answer := &TensorAnswer{Version: m.Version, Outputs: call.Out, Stages: call.Stages}
+	answer := &TensorAnswer{Version: m.Version, Outputs: call.Out, Stages: call.Stages, Began: computing, Ended: ended}
 	if m.Pictures() {
 		answer.Scores, answer.Labels = m.Binding.Logits.Name, m.Package.Labels
 	} else if len(m.Package.Labels) > 0 {

@@ -51,3 +51,16 @@ func TestKindsAreDistinctAndHelpful(t *testing.T) {
 		seen[k.Slug] = true
 	}
 }
+
+// TestTheReferenceListsEveryKind: a client's maker must find what he may meet.
+func TestTheReferenceListsEveryKind(t *testing.T) {
+	var page strings.Builder
+	if err := problem.WriteReference(&page); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range problem.Kinds() {
+		if !strings.Contains(page.String(), fmt.Sprintf("| `/errors/%s` | %d | **%s.** %s |\n", k.Slug, k.Status, k.Title, k.Help)) || strings.Contains(k.Help, "|") {
+			t.Errorf("%s is not there, or breaks the table", k.Slug)
+		}
+	}
+}

@@ -27,7 +27,9 @@ type Options struct {
 	// Taken is asked, before a process that added a model through the spool is
 	// told so, and may wait until the model serves. It may be nil.
 	Taken func(ctx context.Context, v fleet.Version)
-	Now   func() time.Time // nil is time.Now
+	// Calibrate measures a model for another process. Nil refuses.
+	Calibrate func(ctx context.Context, q Calibration) (json.RawMessage, error)
+	Now       func() time.Time // nil is time.Now
 }
 
 // Registry is an open data directory. It is safe for concurrent use.
@@ -43,8 +45,10 @@ type Registry struct {
 	writing  sync.Mutex            // held while now is being replaced
 	verified model.Verified
 
-	stop context.CancelFunc // of the spool's loop; nil before Start
-	done chan struct{}
+	stop   context.CancelFunc // of the spool's loop; nil before Start
+	done   chan struct{}
+	side   sync.WaitGroup // calibrations that are under way
+	asides sync.Map       // their ids
 }
 
 var _ interface {
@@ -179,6 +183,7 @@ func (r *Registry) Close() error {
 	if r.stop != nil {
 		r.stop()
 		<-r.done
+		r.side.Wait()
 	}
 	r.writing.Lock()
 	defer r.writing.Unlock()

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -177,14 +178,37 @@ func (c *Client) small(ctx context.Context, q request) (v fleet.Version, err err
 	return v, err
 }
 
+// Calibrate has whoever holds the directory measure a model, and gives what it
+// answers. held is false where nobody holds it, or nobody who calibrates: then
+// the caller may do it.
+func (c *Client) Calibrate(ctx context.Context, q Calibration) (result json.RawMessage, held bool, err error) {
+	if err := prepare(c.Dir); err != nil {
+		return nil, false, err
+	}
+	st, err := newStage(c.Dir)
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { err = errors.Join(err, st.close()) }()
+	a, held, err := ask(ctx, c.Dir, request{Do: "calibrate", Calibration: &q}, st, c.wait())
+	if err != nil || a == nil {
+		return nil, held, err
+	}
+	return a.Result, true, a.err()
+}
+
+func (c *Client) wait() time.Duration {
+	if c.Wait > 0 {
+		return c.Wait
+	}
+	return 2 * time.Second
+}
+
 // do makes the change itself where nobody holds the directory, else hands it to
 // whoever does. The holder may be a command like this one, which takes nothing
 // up but is soon done: then it is the first way again.
 func (c *Client) do(ctx context.Context, st *stage, q request) (v fleet.Version, taken bool, err error) {
-	wait := c.Wait
-	if wait <= 0 {
-		wait = 2 * time.Second
-	}
+	wait := c.wait()
 	v, err = c.direct(ctx, st, q)
 	locked, ok := errors.AsType[*LockedError](err)
 	if !ok {

@@ -35,17 +35,37 @@ const (
 
 // request is one change that another process wants.
 type request struct {
-	Do      string `json:"do"`            // add, remove, alias; each can be made twice and is then made once
+	Do      string `json:"do"`            // add, remove, alias, calibrate; each can be made twice and is then made once
 	Ref     string `json:"ref,omitempty"` // NAME@sha256:HEX
 	Alias   string `json:"alias,omitempty"`
 	NoAlias bool   `json:"no_alias,omitempty"`
+
+	// Of calibrate, which changes nothing here and may take a while.
+	Calibration *Calibration `json:"calibration,omitempty"`
+}
+
+// Calibration asks for a measurement of the model that Ref means to the server.
+type Calibration struct {
+	Ref    string        `json:"ref"`
+	Budget time.Duration `json:"budget_ns"`
+	Idle   bool          `json:"idle,omitempty"` // only if nobody else uses the machine
+}
+
+// longer is how much longer than for a change one waits for the answer, once the
+// request was taken up.
+func (q *request) longer() time.Duration {
+	if q.Calibration == nil {
+		return 0
+	}
+	return q.Calibration.Budget + time.Minute // for loading, and one repetition of a slow model
 }
 
 // answer is what the server made of a request.
 type answer struct {
-	Version *fleet.Version `json:"version,omitempty"`
-	Kind    string         `json:"kind,omitempty"` // a problem's slug
-	Detail  string         `json:"detail,omitempty"`
+	Version *fleet.Version  `json:"version,omitempty"`
+	Result  json.RawMessage `json:"result,omitempty"` // of calibrate
+	Kind    string          `json:"kind,omitempty"`   // a problem's slug
+	Detail  string          `json:"detail,omitempty"`
 }
 
 func (a *answer) err() error {
@@ -95,10 +115,12 @@ func (r *Registry) serveSpool(ctx context.Context) {
 		case newSuffix:
 			work := filepath.Join(dir, id+workSuffix)
 			if os.Rename(path, work) == nil { // else its author took it back
-				r.carryOut(ctx, work, id)
+				r.carryOut(ctx, work, id, false)
 			}
 		case workSuffix: // a server died over it: every change can be made twice
-			r.carryOut(ctx, path, id)
+			if !r.isAside(id) {
+				r.carryOut(ctx, path, id, true)
+			}
 		default:
 			removeOld(path, e, r.o.Now())
 		}
@@ -111,10 +133,42 @@ func removeOld(path string, e fs.DirEntry, now time.Time) {
 	}
 }
 
-// carryOut makes one change and writes its answer.
-func (r *Registry) carryOut(ctx context.Context, work, id string) {
-	v, err := r.obey(ctx, work)
-	a := answer{Version: &v}
+// carryOut makes one change and writes its answer. A calibration over which a
+// server died has nobody who waits for it.
+func (r *Registry) carryOut(ctx context.Context, work, id string, again bool) {
+	q, err := readRequest(work)
+	if err == nil && q.Calibration != nil && !again {
+		r.aside(ctx, q.Calibration, work, id)
+		return
+	}
+	var v fleet.Version
+	if err == nil {
+		v, err = r.obey(ctx, q, work)
+	}
+	r.reply(answer{Version: &v}, err, work, id)
+}
+
+// aside carries a calibration out while others change what they like.
+func (r *Registry) aside(ctx context.Context, q *Calibration, work, id string) {
+	r.asides.Store(id, true)
+	r.side.Go(func() {
+		defer r.asides.Delete(id)
+		var a answer
+		err := error(problem.InvalidRequest.New("who holds the data directory calibrates nothing"))
+		if r.o.Calibrate != nil {
+			a.Result, err = r.o.Calibrate(ctx, *q)
+		}
+		r.reply(a, err, work, id)
+	})
+}
+
+func (r *Registry) isAside(id string) bool {
+	_, busy := r.asides.Load(id)
+	return busy
+}
+
+// reply writes the answer to a request, which is done with.
+func (r *Registry) reply(a answer, err error, work, id string) {
 	if err != nil {
 		p := problem.Of(err)
 		a = answer{Kind: p.Kind.Slug, Detail: p.Detail}
@@ -136,15 +190,18 @@ func (r *Registry) carryOut(ctx context.Context, work, id string) {
 	}
 }
 
-func (r *Registry) obey(ctx context.Context, work string) (fleet.Version, error) {
+func readRequest(work string) (q request, err error) {
 	data, err := os.ReadFile(filepath.Join(work, requestFile))
 	if err != nil {
-		return fleet.Version{}, err
+		return q, err
 	}
-	var q request
 	if err := json.Unmarshal(data, &q); err != nil {
-		return fleet.Version{}, problem.InvalidRequest.New("the request in the spool cannot be read: %v", err)
+		return q, problem.InvalidRequest.New("the request in the spool cannot be read: %v", err)
 	}
+	return q, nil
+}
+
+func (r *Registry) obey(ctx context.Context, q request, work string) (fleet.Version, error) {
 	if q.Do != "add" && q.Ref != "" && !isVersion(q.Ref) {
 		return fleet.Version{}, problem.InvalidRequest.New("the request in the spool names %s, which may mean another version now than when it was written; ask again with a program of this release", wording.Quote(q.Ref))
 	}
@@ -169,40 +226,58 @@ func (r *Registry) do(ctx context.Context, q request, packageDir string) (fleet.
 		}
 		return v, err
 	}
+	if q.Calibration != nil {
+		return fleet.Version{}, problem.Overloaded.New("the server was stopped while it measured; ask again")
+	}
 	return fleet.Version{}, problem.InvalidRequest.New("the server knows no change %s: it is of another release than this program", wording.Quote(q.Do))
 }
 
 // submit hands a change to whoever holds the data directory and waits for the
 // answer. taken is false when nobody took it up; then it was withdrawn.
 func submit(ctx context.Context, dir string, q request, st *stage, wait time.Duration) (v fleet.Version, taken bool, err error) {
-	data, err := json.Marshal(q)
-	if err != nil {
-		return v, false, err
+	a, taken, err := ask(ctx, dir, q, st, wait)
+	if a == nil {
+		return v, taken, err
 	}
-	bundle := st.path(bundleDir)
-	if err := os.WriteFile(filepath.Join(bundle, requestFile), data, 0o600); err != nil {
-		return v, false, storage(dir, err)
-	}
-	id := filepath.Join(dir, spoolDir, fmt.Sprintf("%020d-%s", time.Now().UnixNano(), filepath.Base(st.dir)))
-	if err := os.Rename(bundle, id+newSuffix); err != nil {
-		return v, false, storage(dir, err)
-	}
-	a, err := await(ctx, id, wait)
-	if err != nil || a == nil {
-		// Back into the stage, with the package: the caller may try otherwise.
-		if os.Rename(id+newSuffix, bundle) == nil {
-			return v, false, err
-		}
-		if err != nil {
-			return v, true, err
-		}
-		return v, true, problem.Overloaded.New("the server has taken the change up and did not answer within %v; 'goshawk models ls' shows whether it was made", wait)
-	}
-	_ = os.Remove(id + answerSuffix)
 	if a.Version != nil {
 		v = *a.Version
 	}
 	return v, true, a.err()
+}
+
+// ask is submit that gives the whole answer, nil where there is none.
+func ask(ctx context.Context, dir string, q request, st *stage, wait time.Duration) (a *answer, taken bool, err error) {
+	data, err := json.Marshal(q)
+	if err != nil {
+		return nil, false, err
+	}
+	bundle := st.path(bundleDir)
+	if err := os.WriteFile(filepath.Join(bundle, requestFile), data, 0o600); err != nil {
+		return nil, false, storage(dir, err)
+	}
+	id := filepath.Join(dir, spoolDir, fmt.Sprintf("%020d-%s", time.Now().UnixNano(), filepath.Base(st.dir)))
+	if err := os.Rename(bundle, id+newSuffix); err != nil {
+		return nil, false, storage(dir, err)
+	}
+	a, err = await(ctx, id, wait)
+	if err != nil || a == nil {
+		// Back into the stage, with the package: the caller may try otherwise.
+		if os.Rename(id+newSuffix, bundle) == nil {
+			return nil, false, err
+		}
+		if more := q.longer(); err == nil && more > 0 {
+			wait += more
+			a, err = await(ctx, id, more)
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, true, err
+	case a == nil:
+		return nil, true, problem.Overloaded.New("the server has taken the change up and did not answer within %v; 'goshawk models ls' shows whether it was made", wait)
+	}
+	_ = os.Remove(id + answerSuffix)
+	return a, true, nil
 }
 
 // await polls for the answer; nil when none came in time.

@@ -181,7 +181,11 @@ func TestARollbackMadeTwiceIsMadeOnce(t *testing.T) {
 	if err := os.Rename(asked[0], work); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.obey(t.Context(), work); err != nil { // and here it dies
+	q, err := readRequest(work)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.obey(t.Context(), q, work); err != nil { // and here it dies
 		t.Fatal(err)
 	}
 	r.serveSpool(t.Context()) // the next one finds the work

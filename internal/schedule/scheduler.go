@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -18,43 +17,54 @@ type Options struct {
 	Lanes   int           // Cores
 	MaxWait time.Duration // 2s
 	Fair    time.Duration // 250ms
-	Places  int           // 4096
+	Places  int           // 4096, of each model's queue
+	Run     time.Duration // how long one run may hold a lane; 0 is no bound
 }
 
-// Scheduler runs work on its lanes. Make it with New, end it with Close.
+// Scheduler hands out lanes. Make it with New, end it with Close.
 type Scheduler struct {
+	run    time.Duration
+	lanes  int
+	active sync.WaitGroup // calls of Do that got in; Close waits for them
+
 	mu     sync.Mutex
-	core   *core   // guarded by mu
-	idle   []*lane // guarded by mu; the one that was busy last is on top: its caches are warm
-	closed bool    // guarded by mu
-	lanes  []*lane
-	done   sync.WaitGroup // the lanes' goroutines; Close waits for them
+	core   *core // guarded by mu
+	closed bool  // guarded by mu
 }
 
-type lane struct {
-	id   int
-	work chan *ticket // closed by Close, when the lane is idle or after its last work
+// Request says what there is to be done, for the decision when.
+type Request struct {
+	Key      Key
+	Rows     int // 0 is 1
+	Priority int // 1 is served first; 0 is the model's default
+	// Form lets requests share a run: those of one model whose form is equal,
+	// and not empty, up to Policy.MaxBatch rows. Join alone looks at it.
+	Form string
 }
 
-// ticket is one request's way through the scheduler.
-type ticket struct {
-	item  item
-	ctx   context.Context //nolint:containedctx // lives exactly as long as the call of Do that owns it
-	work  Work
-	wait  time.Duration
-	err   error
-	ready chan struct{} // sent one value by the lane, or by whoever turned the ticket away
-	late  *time.Timer   // runs while the ticket is queued; kept with it
-}
-
-// Work is what a lane does for a request. The lane's number, below Lanes, lets
-// the caller keep buffers a lane without any lock.
+// Work is what is done for a request, on its caller's goroutine, which holds a
+// lane meanwhile. The lane's number, below Lanes, lets the caller keep buffers a
+// lane without any lock.
 type Work func(ctx context.Context, lane int) error
+
+// Joint is the work of a request that may share a run with others.
+type Joint interface {
+	// Together does the receiver's work and that of the others, which may be
+	// none, on one lane. Their callers wait meanwhile, even where their own
+	// contexts have ended. What became of each it leaves with each; the error is
+	// the whole run's and is given to all. ctx ends when nobody waits for the run
+	// any more, or when its time is over.
+	Together(ctx context.Context, lane int, others []Joint) error
+}
 
 // ErrClosed is returned by Do after Close.
 var ErrClosed = errors.New("the scheduler is closed")
 
-// New starts the lanes.
+// ErrOverrun is the cause with which the context of a run ends that holds its
+// lane for too long.
+var ErrOverrun = problem.DeadlineExceeded.New("the model did not answer within the time that one run may take")
+
+// New makes a scheduler whose lanes are all free.
 func New(o Options) *Scheduler {
 	set := settings{lanes: o.Lanes, maxWait: o.MaxWait, fair: o.Fair, places: o.Places}
 	if set.lanes <= 0 {
@@ -69,24 +79,45 @@ func New(o Options) *Scheduler {
 	if set.places <= 0 {
 		set.places = 4096
 	}
-	s := &Scheduler{core: newCore(set)}
-	for id := range set.lanes {
-		l := &lane{id: id, work: make(chan *ticket, 1)}
-		s.lanes = append(s.lanes, l)
-		s.idle = append(s.idle, l)
-		s.done.Go(func() { s.serve(l) })
-	}
-	return s
+	return &Scheduler{run: o.Run, lanes: set.lanes, core: newCore(set)}
 }
 
-// Lanes is how many requests are computed at a time.
-func (s *Scheduler) Lanes() int { return len(s.lanes) }
+// Lanes is how many runs there are at a time.
+func (s *Scheduler) Lanes() int { return s.lanes }
 
-// Wait predicts how long a request that came now would queue.
-func (s *Scheduler) Wait() time.Duration {
+// Configure sets how the requests of a model (Key.Model) are served, from the
+// next decision on. What waits keeps its place.
+func (s *Scheduler) Configure(model string, p Policy) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.core.wait(time.Now())
+	s.core.configure(model, p)
+	s.dispatch(nil, time.Now())
+}
+
+// Policy gives what Configure set, zero where nobody has.
+func (s *Scheduler) Policy(model string) Policy {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.core.lines[model]; l != nil {
+		return l.policy
+	}
+	return Policy{}
+}
+
+// Forget drops what is known of an unloaded model: what Configure set, what its
+// rows cost, its counts.
+func (s *Scheduler) Forget(model string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.core.forget(model)
+}
+
+// Wait predicts how long a request for a model would queue that came now.
+func (s *Scheduler) Wait(model string) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.core.of(model)
+	return s.core.wait(l, l.policy.level(0), time.Now())
 }
 
 // Queued is the number of waiting requests.
@@ -96,54 +127,111 @@ func (s *Scheduler) Queued() int {
 	return s.core.length
 }
 
-// Forget drops what was learnt of an unloaded model's costs.
-func (s *Scheduler) Forget(model string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.core.forget(model)
-}
-
 // Do runs work on a lane and returns its error, and how long it queued. It
 // fails with problem.Overloaded when the wait would be, or has become, too long
-// and with ctx's cause when ctx ends first. Work that has begun is waited for:
-// it sees ctx and must end soon after it.
-func (s *Scheduler) Do(ctx context.Context, key Key, work Work) (queued time.Duration, err error) {
-	if ctx.Err() != nil {
-		return 0, context.Cause(ctx)
-	}
-	t := tickets.Get().(*ticket)
-	t.ctx, t.work, t.item.key, t.item.owner = ctx, work, key, t
-	began, err := s.enter(t)
-	if err != nil {
-		t.release()
-		return 0, err
-	}
-	if err := s.await(ctx, t, began); err != nil {
-		t.release()
-		return 0, err
-	}
-	queued, err = t.wait, t.err
-	t.release()
-	return queued, err
+// and with ctx's cause when ctx ends first: then the work never began. Work that
+// has begun is waited for: it sees ctx and must end soon after it.
+func (s *Scheduler) Do(ctx context.Context, r Request, work Work) (queued time.Duration, err error) {
+	r.Form = ""
+	return s.do(ctx, r, work, nil)
 }
 
-// await returns nil once the ticket is done or turned away, and ctx's cause when
-// it was withdrawn. Lanes turn away who waited too long whenever they end
-// something; the timer is for when none of them does.
-func (s *Scheduler) await(ctx context.Context, t *ticket, began bool) error {
-	var late <-chan time.Time
-	if !began {
-		t.late.Reset(s.core.maxWait)
-		defer t.late.Stop()
-		late = t.late.C
+// Join is Do for work that may share a run with others'. Where it returns an
+// error nothing was left with the Joint, or nothing of worth.
+func (s *Scheduler) Join(ctx context.Context, r Request, work Joint) (queued time.Duration, err error) {
+	return s.do(ctx, r, nil, work)
+}
+
+func (s *Scheduler) do(ctx context.Context, r Request, work Work, joint Joint) (queued time.Duration, err error) {
+	t := tickets.Get().(*ticket)
+	t.ctx, t.work, t.joint, t.item.owner = ctx, work, joint, t
+	t.item.key, t.item.rows, t.item.priority, t.item.form = r.Key, r.Rows, r.Priority, r.Form
+	t.item.deadline, _ = ctx.Deadline()
+	defer t.release()
+	began, err := s.enter(t)
+	if err != nil {
+		return 0, err
 	}
+	defer s.active.Done()
+	if !began {
+		if err := s.await(ctx, t); err != nil {
+			return 0, err
+		}
+	}
+	if t.leads {
+		s.lead(t)
+	}
+	return t.wait, t.err
+}
+
+// enter queues the ticket, and says whether a lane was free for it.
+func (s *Scheduler) enter(t *ticket) (began bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false, ErrClosed
+	}
+	l, now := s.core.of(t.item.key.Model), time.Now()
+	if t.ctx.Err() != nil {
+		l.dropped[t.why()]++
+		return false, context.Cause(t.ctx)
+	}
+	for full, wait := s.core.refuses(l, &t.item, now); full; full, wait = s.core.refuses(l, &t.item, now) {
+		old := s.core.ruin(l, now)
+		if old == nil {
+			l.dropped[overfull]++
+			return false, overloaded(wait)
+		}
+		s.core.drop(old, stale)
+		old.owner.turnAway(now)
+	}
+	s.core.arrive(l, &t.item, now)
+	s.active.Add(1)
+	t.patience, t.delay, t.run = s.core.patience(l), l.policy.MaxDelay, l.policy.Run
+	s.dispatch(t, now)
+	return t.leads, nil
+}
+
+// dispatch gives free lanes to those who are to have them and tells all of them
+// but self, who asks. s.mu is held.
+func (s *Scheduler) dispatch(self *ticket, now time.Time) {
+	for {
+		lead, out := s.core.begin(now)
+		for out != nil {
+			next := out.along
+			out.owner.turnAway(now)
+			out = next
+		}
+		if lead == nil {
+			return
+		}
+		for it := lead; it != nil; it = it.along {
+			it.owner.wait = now.Sub(it.arrived)
+		}
+		lead.owner.leads = true
+		if lead.owner != self {
+			lead.owner.ready <- struct{}{}
+		}
+	}
+}
+
+// await waits until the ticket leads a run, or is done or turned away; then it
+// returns nil. It returns ctx's cause when the ticket was withdrawn. Who waits too
+// long is turned away whenever a lane ends something; the timer is for when none
+// does, and for who waits until a run is worth while.
+func (s *Scheduler) await(ctx context.Context, t *ticket) error {
+	first := t.patience
+	if t.delay > 0 {
+		first = min(first, t.delay)
+	}
+	t.late.Reset(first)
+	defer t.late.Stop()
 	for {
 		select {
 		case <-t.ready:
 			return nil
-		case <-late:
-			late = nil
-			s.expire(t)
+		case <-t.late.C:
+			s.look(t)
 		case <-ctx.Done():
 			if s.withdraw(t) {
 				return context.Cause(ctx)
@@ -154,134 +242,64 @@ func (s *Scheduler) await(ctx context.Context, t *ticket, began bool) error {
 	}
 }
 
-var tickets = sync.Pool{New: func() any {
-	t := &ticket{ready: make(chan struct{}, 1), late: time.NewTimer(time.Hour)}
-	t.late.Stop()
-	return t
-}}
-
-func (t *ticket) release() {
-	t.ctx, t.work, t.err, t.item = nil, nil, nil, item{}
-	tickets.Put(t)
-}
-
-// enter queues the ticket and wakes a lane when one is idle. It says whether
-// the lane has taken this ticket.
-func (s *Scheduler) enter(t *ticket) (began bool, err error) {
+// look turns a ticket away that has waited for too long, or sees whether its time
+// has come.
+func (s *Scheduler) look(t *ticket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return false, ErrClosed
+	if !t.item.queued {
+		return
 	}
 	now := time.Now()
-	for full, wait := s.core.full(now); full; full, wait = s.core.full(now) {
-		old := s.core.ruin(now)
-		if old == nil {
-			return false, overloaded(wait)
-		}
-		s.turnAway(old, now.Sub(old.arrived))
+	waited := now.Sub(t.item.arrived)
+	if waited >= t.patience {
+		s.core.drop(&t.item, stale)
+		t.turnAway(now)
+		return
 	}
-	s.core.arrive(&t.item, now)
-	if n := len(s.idle); n > 0 {
-		l := s.idle[n-1]
-		s.idle = s.idle[:n-1]
-		next := s.core.begin(l.id, now).owner
-		next.wait = now.Sub(next.item.arrived)
-		l.work <- next // never blocks: an idle lane's channel is empty
-	}
-	return !t.item.queued, nil
+	t.late.Reset(t.patience - waited)
+	s.dispatch(nil, now)
 }
 
-// turnAway ends a queued request without having done it. s.mu is held.
-func (s *Scheduler) turnAway(it *item, waited time.Duration) {
-	s.core.leave(it)
-	it.owner.err = problem.Overloaded.New("after %.1f s in the queue there was still no free core for this; try again later", waited.Seconds()).
-		With("retry_after_seconds", retryAfter(waited))
-	it.owner.ready <- struct{}{}
-}
-
-// expire turns a ticket away that is still queued.
-func (s *Scheduler) expire(t *ticket) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t.item.queued {
-		s.turnAway(&t.item, time.Since(t.item.arrived))
-	}
-}
-
-// withdraw takes a ticket out of the queue; false when a lane has it already.
+// withdraw takes a ticket out of the queue; false when it is there no more.
 func (s *Scheduler) withdraw(t *ticket) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !t.item.queued {
 		return false
 	}
-	s.core.leave(&t.item)
+	s.core.drop(&t.item, t.why())
 	return true
 }
 
-func (s *Scheduler) serve(l *lane) {
-	// A thread of its own: a goroutine that is moved between threads during
-	// cgo calls costs a wake-up and a cold cache each time.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	for t := range l.work {
-		for t != nil {
-			t.err = run(t, l.id)
-			next := s.turn(l, t.err != nil)
-			t.ready <- struct{}{}
-			t = next
-		}
-	}
-}
-
-// run calls the work; a panic in it ends the request and not the lane.
-func run(t *ticket, lane int) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = problem.Internal.New("something went wrong here; the request id finds it in the log").
-				Because(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
-		}
-	}()
-	if t.ctx.Err() != nil {
-		return context.Cause(t.ctx)
-	}
-	return t.work(t.ctx, lane)
-}
-
-// turn ends what the lane did and gives it the next ticket, or nil and makes it idle.
-func (s *Scheduler) turn(l *lane, failed bool) *ticket {
+// lead does the work of a ticket and of those along with it, and hands the lane on.
+func (s *Scheduler) lead(t *ticket) {
+	along := t.item.along
+	err := s.work(t)
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	now := time.Now()
-	s.core.end(l.id, now, failed)
-	for it := s.core.stale(now); it != nil; it = s.core.stale(now) {
-		s.turnAway(it, now.Sub(it.arrived))
+	s.core.end(&t.item, now, err != nil)
+	s.dispatch(nil, now)
+	s.mu.Unlock()
+	for along != nil {
+		next := along.along
+		along.owner.ready <- struct{}{} // and it goes, with its item
+		along = next
 	}
-	if it := s.core.begin(l.id, now); it != nil {
-		it.owner.wait = now.Sub(it.arrived)
-		return it.owner
-	}
-	if s.closed {
-		close(l.work)
-		return nil
-	}
-	s.idle = append(s.idle, l)
-	return nil
 }
 
-// Close refuses new work, finishes what is queued and waits for the lanes.
+// Close refuses new work, and waits for what is queued and what runs.
 func (s *Scheduler) Close() {
 	s.mu.Lock()
-	if !s.closed {
-		s.closed = true
-		for _, l := range s.idle {
-			close(l.work)
-		}
-		s.idle = nil
-	}
+	s.closed = true
 	s.mu.Unlock()
-	s.done.Wait()
+	s.active.Wait()
+}
+
+// crashed makes an error of a panic: it ends the request and not the lane.
+func crashed(p any) error {
+	return problem.Internal.New("something went wrong here; the request id finds it in the log").
+		Because(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 }
 
 func overloaded(wait time.Duration) error {

@@ -25,7 +25,7 @@ func hold(t *testing.T, s *schedule.Scheduler) (release func()) {
 	began.Add(s.Lanes())
 	for range s.Lanes() {
 		done.Go(func() {
-			_, err := s.Do(context.Background(), schedule.Key{Model: "hold"}, func(context.Context, int) error {
+			_, err := s.Do(context.Background(), schedule.Request{Key: schedule.Key{Model: "hold"}}, func(context.Context, int) error {
 				began.Done()
 				<-stop
 				return nil
@@ -47,7 +47,7 @@ func TestNoMoreThanTheLanesAtATimeAndNoLaneTwice(t *testing.T) {
 	var all sync.WaitGroup
 	for range 200 {
 		all.Go(func() {
-			_, err := s.Do(context.Background(), schedule.Key{}, func(_ context.Context, lane int) error {
+			_, err := s.Do(context.Background(), schedule.Request{}, func(_ context.Context, lane int) error {
 				if busy[lane].Add(1) != 1 {
 					t.Errorf("lane %d has two requests at a time: its buffers would be mixed", lane)
 				}
@@ -74,7 +74,7 @@ func TestACallerWhoHungUpCostsNothing(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	result := make(chan error, 1)
 	go func() {
-		_, err := s.Do(ctx, schedule.Key{}, func(context.Context, int) error {
+		_, err := s.Do(ctx, schedule.Request{}, func(context.Context, int) error {
 			t.Error("the work of a caller who hung up was done all the same")
 			return nil
 		})
@@ -101,13 +101,13 @@ func TestMoreThanCanBeDoneInTimeIsRefusedAtOnce(t *testing.T) {
 	s := schedule.New(schedule.Options{Lanes: 1, MaxWait: time.Millisecond})
 	defer s.Close()
 	release := hold(t, s) // an unmeasured key counts 10 ms
-	_, err := s.Do(context.Background(), schedule.Key{}, func(context.Context, int) error { return nil })
+	_, err := s.Do(context.Background(), schedule.Request{}, func(context.Context, int) error { return nil })
 	p := problem.Of(err)
 	if p.Kind != problem.Overloaded || p.Extensions["retry_after_seconds"] != 1 {
 		t.Fatalf("err = %v, want overloaded with retry_after_seconds", err)
 	}
 	release()
-	if _, err := s.Do(context.Background(), schedule.Key{}, func(context.Context, int) error { return nil }); err != nil {
+	if _, err := s.Do(context.Background(), schedule.Request{}, func(context.Context, int) error { return nil }); err != nil {
 		t.Fatalf("an idle scheduler refused: %v", err)
 	}
 }
@@ -120,11 +120,11 @@ func TestTheOldestIsTurnedAwayUnderOverload(t *testing.T) {
 	stop := make(chan struct{})
 	results := make(chan error, 3)
 	do := func(key string, work schedule.Work) {
-		_, err := s.Do(context.Background(), schedule.Key{Model: key}, work)
+		_, err := s.Do(context.Background(), schedule.Request{Key: schedule.Key{Model: key}}, work)
 		results <- err
 	}
 	teach := func(context.Context, int) error { return nil }
-	if _, err := s.Do(context.Background(), schedule.Key{Model: "quick"}, teach); err != nil {
+	if _, err := s.Do(context.Background(), schedule.Request{Key: schedule.Key{Model: "quick"}}, teach); err != nil {
 		t.Fatal(err)
 	}
 	go do("quick", func(context.Context, int) error { began.Done(); <-stop; return nil })
@@ -157,7 +157,7 @@ func TestNobodyWaitsBehindHeldLanesForLongerThanTheBound(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	// No lane ends anything, so nobody but the ticket itself can notice the time.
-	_, err := s.Do(ctx, schedule.Key{}, func(context.Context, int) error { return nil })
+	_, err := s.Do(ctx, schedule.Request{}, func(context.Context, int) error { return nil })
 	if !errors.Is(err, problem.Overloaded) {
 		t.Fatalf("behind lanes that a model holds: %v, want overloaded after the longest wait and not the lanes' end", err)
 	}
@@ -169,11 +169,11 @@ func TestNobodyWaitsBehindHeldLanesForLongerThanTheBound(t *testing.T) {
 func TestAPanicEndsTheRequestAndNotTheLane(t *testing.T) {
 	s := schedule.New(schedule.Options{Lanes: 1})
 	defer s.Close()
-	_, err := s.Do(context.Background(), schedule.Key{}, func(context.Context, int) error { panic("boom") })
+	_, err := s.Do(context.Background(), schedule.Request{}, func(context.Context, int) error { panic("boom") })
 	if !errors.Is(err, problem.Internal) {
 		t.Fatalf("err = %v, want internal", err)
 	}
-	if _, err := s.Do(context.Background(), schedule.Key{}, func(context.Context, int) error { return nil }); err != nil {
+	if _, err := s.Do(context.Background(), schedule.Request{}, func(context.Context, int) error { return nil }); err != nil {
 		t.Fatalf("the lane is gone: %v", err)
 	}
 }
@@ -183,7 +183,7 @@ func TestCloseFinishesWhatIsQueued(t *testing.T) {
 	release := hold(t, s)
 	result := make(chan error, 1)
 	go func() {
-		_, err := s.Do(context.Background(), schedule.Key{}, func(context.Context, int) error { return nil })
+		_, err := s.Do(context.Background(), schedule.Request{}, func(context.Context, int) error { return nil })
 		result <- err
 	}()
 	for s.Queued() == 0 {
@@ -196,7 +196,7 @@ func TestCloseFinishesWhatIsQueued(t *testing.T) {
 		t.Fatalf("queued work failed at shutdown: %v", err)
 	}
 	<-closed
-	if _, err := s.Do(context.Background(), schedule.Key{}, nil); !errors.Is(err, schedule.ErrClosed) {
+	if _, err := s.Do(context.Background(), schedule.Request{}, nil); !errors.Is(err, schedule.ErrClosed) {
 		t.Fatalf("err = %v, want ErrClosed", err)
 	}
 }
@@ -229,6 +229,6 @@ func BenchmarkDo(b *testing.B) {
 	ctx := context.Background()
 	b.ReportAllocs()
 	for b.Loop() {
-		_, _ = s.Do(ctx, schedule.Key{}, func(context.Context, int) error { return nil })
+		_, _ = s.Do(ctx, schedule.Request{}, func(context.Context, int) error { return nil })
 	}
 }

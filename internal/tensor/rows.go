@@ -7,17 +7,23 @@ import (
 
 // Row is the i-th of n rows, the first axis's parts, as a tensor [1,…] that
 // shares t's memory. t has a first axis of size n > i >= 0.
-func (t *Tensor) Row(i, n int) *Tensor {
-	row := &Tensor{Name: t.Name, Type: t.Type, Shape: slices.Clone(t.Shape)}
-	row.Shape[0] = 1
+func (t *Tensor) Row(i, n int) *Tensor { return t.rows(i, i+1, n) }
+
+// Rows are the rows from to to, as a tensor [to-from,…] that shares t's memory.
+// t has a first axis, of at least to rows.
+func (t *Tensor) Rows(from, to int) *Tensor { return t.rows(from, to, int(t.Shape[0])) }
+
+func (t *Tensor) rows(from, to, n int) *Tensor {
+	part := &Tensor{Name: t.Name, Type: t.Type, Shape: slices.Clone(t.Shape)}
+	part.Shape[0] = int64(to - from)
 	if t.Type == String {
 		size := len(t.Strings) / n
-		row.Strings = t.Strings[i*size : (i+1)*size : (i+1)*size]
-		return row
+		part.Strings = t.Strings[from*size : to*size : to*size]
+		return part
 	}
 	size := len(t.Data) / n
-	row.Data = t.Data[i*size : (i+1)*size : (i+1)*size]
-	return row
+	part.Data = t.Data[from*size : to*size : to*size]
+	return part
 }
 
 // Concat puts tensors together along the first axis, into memory of its own

@@ -51,6 +51,18 @@ func (t Type) Size() int {
 	return types[t].size
 }
 
+// StringSpace is the memory that an element of a String tensor takes beside its
+// text: a slice here, and a string of the engine's.
+const StringSpace = 64
+
+// Space is StringSpace for String, else 0: elements of the others lie as they came.
+func (t Type) Space() int64 {
+	if t == String {
+		return StringSpace
+	}
+	return 0
+}
+
 // String is the name people know from ONNX: float32, bfloat16, string.
 func (t Type) String() string {
 	if int(t) >= len(types) {

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -65,6 +66,16 @@ func keys(t *testing.T, file, key string) {
 
 func host(url string) string { return strings.TrimPrefix(url, "http://") }
 
+// identity is a model file that a load request can bring.
+func identity(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "model.onnx")
+	if err := os.WriteFile(file, models()["fp32-2"].Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 func picture(t *testing.T) string {
 	t.Helper()
 	return filepath.Join(checkout.Root(t), "examples", "cat.jpg")
@@ -73,12 +84,13 @@ func picture(t *testing.T) string {
 // TestOtherPeoplesClients runs each client against one server, as they come from
 // their makers.
 func TestOtherPeoplesClients(t *testing.T) {
-	data := t.TempDir()
+	data, file := t.TempDir(), identity(t)
 	addModels(t, data)
 	s := running.Start(t, "--data", data)
 	for _, door := range []string{"http", "http.aio", "grpc", "grpc.aio"} {
 		t.Run("tritonclient."+door, func(t *testing.T) {
-			suite(t, "triton_suite.py", door, host(s.URL), s.GRPC, picture(t))
+			suite(t, "triton_suite.py", door, host(s.URL), s.GRPC, picture(t), file)
+			settingsWork(t, s, data, door)
 		})
 	}
 	t.Run("kserve", func(t *testing.T) { suite(t, "kserve_suite.py", s.URL, s.GRPC, picture(t)) })
@@ -88,17 +100,66 @@ func TestOtherPeoplesClients(t *testing.T) {
 	}
 }
 
+// settingsWork looks for what came of the settings that a suite changed: traces of
+// the requests that they were for, and lines that came or stayed away.
+func settingsWork(t *testing.T, s *running.Server, data, door string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(data, "traces", "trace.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var records []struct {
+		ID         int64  `json:"id"`
+		Model      string `json:"model_name"`
+		Request    string `json:"request_id"`
+		Timestamps []struct {
+			Name string `json:"name"`
+			NS   int64  `json:"ns"`
+		} `json:"timestamps"`
+	}
+	if err := json.Unmarshal(text, &records); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	marks := map[string]string{} // by request
+	requests := map[int64]string{}
+	for _, r := range records {
+		if r.Model == "fp32-2" {
+			requests[r.ID] = r.Request
+		}
+		for i, m := range r.Timestamps {
+			marks[requests[r.ID]] += m.Name + " "
+			if i > 0 && m.NS < r.Timestamps[i-1].NS {
+				t.Errorf("%s of %s is before %s", m.Name, requests[r.ID], r.Timestamps[i-1].Name)
+			}
+		}
+	}
+	const inside = "REQUEST_START QUEUE_START COMPUTE_START COMPUTE_INPUT_END COMPUTE_OUTPUT_START COMPUTE_END INFER_RESPONSE_COMPLETE REQUEST_END "
+	want := "HTTP_RECV_START HTTP_RECV_END " + inside + "HTTP_SEND_START HTTP_SEND_END "
+	if strings.HasPrefix(door, "grpc") {
+		want = "GRPC_WAITREAD_START GRPC_WAITREAD_END " + inside + "GRPC_SEND_START GRPC_SEND_END "
+	}
+	for n, there := range []bool{true, true, false, false} {
+		got, ok := marks[fmt.Sprintf("traced-%s-%d", door, n)]
+		if ok != there || there && got != want {
+			t.Errorf("request %d of %s has the marks %q (traced: %v), want %q: %v", n, door, got, ok, want, there)
+		}
+	}
+	if log := s.Log(); strings.Contains(log, "silent-"+door) || !strings.Contains(log, "level=DEBUG msg=request request_id=loud-"+door) {
+		t.Errorf("%s: with log_info off and log_verbose_level 2 there must be lines of the second request and not of the first, in the form ISO8601", door)
+	}
+}
+
 // TestClientsWithKeys: both doors ask for a key, and not the probes.
 func TestClientsWithKeys(t *testing.T) {
 	const key = "a-key-for-the-clients-of-this-test"
-	file := filepath.Join(t.TempDir(), "keys.yaml")
-	keys(t, file, key)
-	data := t.TempDir()
+	list := filepath.Join(t.TempDir(), "keys.yaml")
+	keys(t, list, key)
+	data, file := t.TempDir(), identity(t)
 	addModels(t, data)
-	s := running.Start(t, "--data", data, "--auth-keys-file", file)
+	s := running.Start(t, "--data", data, "--auth-keys-file", list)
 	for _, door := range []string{"http", "http.aio", "grpc", "grpc.aio"} {
 		t.Run("tritonclient."+door, func(t *testing.T) {
-			suite(t, "triton_suite.py", door, host(s.URL), s.GRPC, picture(t), key)
+			suite(t, "triton_suite.py", door, host(s.URL), s.GRPC, picture(t), file, key)
 		})
 	}
 	t.Run("kserve", func(t *testing.T) { suite(t, "kserve_suite.py", s.URL, s.GRPC, picture(t), key) })

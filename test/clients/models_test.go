@@ -58,7 +58,7 @@ func addModels(t *testing.T, data string) {
 
 func add(t *testing.T, data, file, name string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), running.Binary(t), "models", "add", file, "--kind", "tensor", "--name", name, "--data", data)
+	cmd := exec.CommandContext(t.Context(), running.Binary(t), "models", "add", file, "--kind", "tensor", "--name", name, "--data", data, "--calibrate", "off")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("goshawk models add %s: %v\n%s", name, err, out)
 	}

@@ -1,9 +1,10 @@
 """tritonclient against a running Goshawk.
 
-    triton_suite.py http|http.aio|grpc|grpc.aio HTTP GRPC PICTURE [KEY]
+    triton_suite.py http|http.aio|grpc|grpc.aio HTTP GRPC PICTURE MODEL [KEY]
 
-HTTP and GRPC are HOST:PORT. With KEY the server asks for it. The four clients
-are one suite: their calls have the same names.
+HTTP and GRPC are HOST:PORT, MODEL a file that gives FP32 of rank 2 back. With KEY
+the server asks for it. The four clients are one suite: their calls have the same
+names.
 """
 
 import asyncio
@@ -18,8 +19,8 @@ import table
 import values
 from tritonclient.utils import InferenceServerException
 
-DOOR, HTTP, GRPC, PICTURE = sys.argv[1:5]
-KEY = sys.argv[5] if len(sys.argv) > 5 else None
+DOOR, HTTP, GRPC, PICTURE, MODEL = sys.argv[1:6]
+KEY = sys.argv[6] if len(sys.argv) > 6 else None
 IS_GRPC, AIO = DOOR.startswith("grpc"), DOOR.endswith(".aio")
 HEADERS = {"authorization": f"Bearer {KEY}"} if KEY else {}
 triton = importlib.import_module("tritonclient." + DOOR)
@@ -405,7 +406,28 @@ async def repository():
     await table.call("unload_model with dependents", unload_dependents)
     await refused("load_model unknown", 404, ["nobody"], lambda: ask("load_model", "nobody"))
     await refused("unload_model unknown", 404, ["nobody"], lambda: ask("unload_model", "nobody"))
-    await refused("load_model with a file and no config", 400, [], lambda: ask("load_model", "fp32-2", files={"file:1/model.onnx": b"x"}))
+    await refused("load_model with a file that is no model", 422, ["ONNX"], lambda: ask("load_model", "fp32-2", config="{}", files={"file:1/model.onnx": b"x"}))
+    await refused("load_model with a file elsewhere", 400, ["file:"], lambda: ask("load_model", "fp32-2", config="{}", files={"file:../model.onnx": b"x"}))
+    await refused("load_model with a wrong config", 422, ["ensemble"], lambda: ask("load_model", "fp32-2", config='{"ensemble_scheduling": {"step": []}}'))
+    await table.call("load_model with config and file", brought)
+
+
+async def brought():
+    """A model that comes with the request, in three versions of which one is chosen."""
+    with open(MODEL, "rb") as file:
+        model = file.read()
+    config = '{"max_batch_size": 4, "version_policy": {"specific": {"versions": [2]}}}'
+    await ask("load_model", "brought", config=config, files={f"file:{n}/model.onnx": model for n in (1, 2, 3)})
+    want = values.sample("FP32", (2, 3))
+    got = await ask("infer", "brought", [tensor("in", want)])
+    version = got.get_response().model_version if IS_GRPC else got.get_response()["model_version"]
+    assert version == "2", f"version {version}"
+    about = await document("get_model_config", "brought")
+    about = about.get("config", about)
+    assert int(about["max_batch_size"]) == 4 and len(about["input"][0]["dims"]) == 1, about
+    values.same(got.as_numpy("out"), want)
+    await ask("unload_model", "brought")
+    return "served, version 2, and gone"
 
 
 async def unload_dependents():
@@ -425,21 +447,31 @@ def flat(settings):
 
 
 async def settings():
+    """What comes of these in files and lines is the Go test's to see."""
+
     async def trace():
-        got = flat(await document("update_trace_settings", model_name="fp32-2", settings={"trace_level": ["TIMESTAMPS"], "trace_rate": "5"}))
-        assert got["trace_level"] == "TIMESTAMPS" and str(got["trace_rate"]) == "5", got
+        wish = {"trace_level": ["TIMESTAMPS"], "trace_rate": "1", "trace_count": "2"}
+        got = flat(await document("update_trace_settings", model_name="fp32-2", settings=wish))
+        assert got["trace_level"] == "TIMESTAMPS" and str(got["trace_rate"]) == "1", got
         assert flat(await document("get_trace_settings", model_name="fp32-2"))["trace_level"] == "TIMESTAMPS"
         got = flat(await document("get_trace_settings"))
         assert got["trace_level"] == "OFF", got
-        got = flat(await document("update_trace_settings", model_name="fp32-2", settings={"trace_level": None, "trace_rate": None}))
+        for n in range(4):
+            await ask("infer", "fp32-2", [tensor("in", values.sample("FP32", (2, 3)))], request_id=f"traced-{DOOR}-{n}")
+        got = flat(await document("get_trace_settings", model_name="fp32-2"))
+        assert str(got["trace_count"]) == "0", f"two were asked for, and {got['trace_count']} are left"
+        wish = {"trace_level": None, "trace_rate": None, "trace_count": None}
+        got = flat(await document("update_trace_settings", model_name="fp32-2", settings=wish))
         assert got["trace_level"] == "OFF", got
-        return "of one model, and back"
+        return "two of four requests to one model, and back"
 
     async def log():
-        got = flat(await document("update_log_settings", {"log_verbose_level": 2, "log_info": False}))
+        got = flat(await document("update_log_settings", {"log_verbose_level": 2, "log_info": False, "log_format": "ISO8601"}))
         level, info = log_value(got["log_verbose_level"]), log_value(got["log_info"])
         assert int(level) == 2 and info is False, got
-        await document("update_log_settings", {"log_verbose_level": 0, "log_info": True})
+        await ask("get_server_metadata", headers={**HEADERS, "x-request-id": f"silent-{DOOR}"})
+        await ask("is_model_ready", "fp32-2", headers={**HEADERS, "x-request-id": f"loud-{DOOR}"})
+        await document("update_log_settings", {"log_verbose_level": 0, "log_info": True, "log_format": "default"})
         got = flat(await document("get_log_settings"))
         assert log_value(got["log_info"]) is True, got
         return "changed, and back"
@@ -447,6 +479,8 @@ async def settings():
     await table.call("update_trace_settings, get_trace_settings", trace)
     await table.call("update_log_settings, get_log_settings", log)
     await refused("update_trace_settings unknown setting", 400, ["trace_pace"], lambda: ask("update_trace_settings", settings={"trace_pace": "1"}))
+    for name, value in {"trace_file": "/etc/passwd", "trace_mode": "opentelemetry", "trace_level": ["TIMESTAMPS", "TENSORS"]}.items():
+        await refused(f"update_trace_settings {name}", 400, [name.split("_")[1]], lambda n=name, v=value: ask("update_trace_settings", settings={n: v}))
     await refused("update_trace_settings wrong value", 400, [], lambda: ask("update_trace_settings", settings={"trace_level": ["LOUD"]}))
     await refused("get_trace_settings unknown model", 404, ["nobody"], lambda: ask("get_trace_settings", model_name="nobody"))
     await refused("update_log_settings unknown setting", 400, ["log_color"], lambda: ask("update_log_settings", {"log_color": True}))

@@ -39,8 +39,8 @@ func writeHeavy(t *testing.T, path string) {
 	}
 }
 
-// shown is what /v1/models says of a model.
-type shown struct {
+// listedModel is what /v1/models says of a model.
+type listedModel struct {
 	Name        string
 	State       string
 	MemoryBytes int64 `json:"memory_bytes"`
@@ -55,18 +55,18 @@ type shown struct {
 	} `json:"cold_start"`
 }
 
-func models(t *testing.T, s *running.Server) map[string]shown {
+func models(t *testing.T, s *running.Server) map[string]listedModel {
 	t.Helper()
 	resp, err := http.Get(s.URL + "/v1/models")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	var list struct{ Items []shown }
+	var list struct{ Items []listedModel }
 	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
 		t.Fatal(err)
 	}
-	by := map[string]shown{}
+	by := map[string]listedModel{}
 	for _, m := range list.Items {
 		by[m.Name] = m
 	}

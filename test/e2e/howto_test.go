@@ -16,18 +16,23 @@ import (
 	"github.com/goshawk-ai/goshawk/test/running"
 )
 
-// TestRepositoryHowto runs the commands of the page about model repositories,
-// and holds what they print against what it shows.
-func TestRepositoryHowto(t *testing.T) {
+// TestRepositoryHowto runs the commands of the page about model repositories.
+func TestRepositoryHowto(t *testing.T) { follow(t, "repository.md", 10) }
+
+// TestLatencyHowto runs the commands of the page about the latency objective.
+func TestLatencyHowto(t *testing.T) { follow(t, "latency.md", 5) }
+
+// follow runs the commands of a page, and holds what they print against what it shows.
+func follow(t *testing.T, page string, least int) {
 	running.Binary(t)
 	root := checkout.Root(t)
-	text, err := os.ReadFile(filepath.Join(root, "docs", "howto", "repository.md"))
+	text, err := os.ReadFile(filepath.Join(root, "docs", "howto", page))
 	if err != nil {
 		t.Fatal(err)
 	}
 	environ := freshHome(t)
 	url, commands := "", console(string(text))
-	if len(commands) < 10 {
+	if len(commands) < least {
 		t.Fatalf("the page shows %d commands; it has more", len(commands))
 	}
 	for _, c := range commands {

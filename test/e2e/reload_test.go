@@ -118,7 +118,7 @@ func TestNewVersionsTakeOverUnderLoad(t *testing.T) {
 	added := filepath.Join(t.TempDir(), "added.onnx")
 	add := func(n int) {
 		plus(t, added, n)
-		cmd := exec.Command(running.Binary(t), "models", "add", added, "--kind", "tensor", "--data", s.Data)
+		cmd := exec.Command(running.Binary(t), "models", "add", added, "--kind", "tensor", "--data", s.Data, "--calibrate", "off")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("models add: %v: %s", err, out)
 		}

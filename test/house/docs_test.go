@@ -16,6 +16,7 @@ var proven = map[string]map[string]string{
 	"docs/tutorial/":                  {"console": "test/e2e TestDocuments"},
 	"docs/howto/api.md":               {"sh": "internal/httpapi TestExamplesOfTheHowtoRun", "json": "the same", "yaml": "internal/access TestTheKeysFileOfTheHowto"},
 	"docs/howto/clients.md":           {"python": "test/clients TestExamplesOfTheHowtoRun", "sh": "the same"},
+	"docs/howto/latency.md":           {"console": "test/e2e TestLatencyHowto", "yaml": "internal/model TestExamplesOfTheLatencyPage"},
 	"docs/howto/repository.md":        {"console": "test/e2e TestRepositoryHowto", "": "a picture of the folder"},
 	"docs/reference/commands.md":      {"sh": "cmd/goshawk TestExamplesOfTheHelpAreRightUse", "": "cmd/goshawk TestReferenceIsUpToDate"},
 	"docs/reference/configuration.md": {"yaml": "internal/config TestTheFileOfTheReference"},

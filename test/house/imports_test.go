@@ -12,9 +12,9 @@ import (
 // its own floor only rooms that stand before it. What it needs from above it
 // declares as a small interface, and internal/app hands it in.
 var floors = [][]string{
-	{"api", "examples", "internal/wording", "internal/strictyaml", "internal/problem", "internal/units", "internal/principal", "internal/telemetry", "internal/tensor", "internal/picture/turbo", "internal/picture"},
+	{"api", "examples", "internal/wording", "internal/strictyaml", "internal/problem", "internal/jsonscan", "internal/units", "internal/principal", "internal/telemetry", "internal/tensor", "internal/picture/turbo", "internal/picture"},
 	{"internal/model", "internal/infer", "internal/infer/ort", "internal/infer/oip", "internal/infer/child", "internal/interpret"},
-	{"internal/schedule", "internal/fleet", "internal/predict"},
+	{"internal/schedule", "internal/calibrate", "internal/fleet", "internal/predict"},
 	{"internal/registry"},
 	{"internal/access"},
 	{"internal/web", "internal/httpapi", "internal/oipapi"},

@@ -100,7 +100,7 @@ output:
 // Add runs goshawk models add for a package beside this running server.
 func (s *Server) Add(t testing.TB, dir string, args ...string) {
 	t.Helper()
-	all := append([]string{"models", "add", dir, "--data", s.Data}, args...)
+	all := append([]string{"models", "add", dir, "--data", s.Data, "--calibrate", "off"}, args...)
 	if out, err := exec.CommandContext(t.Context(), Binary(t), all...).CombinedOutput(); err != nil {
 		t.Fatalf("goshawk models add: %v\n%s", err, out)
 	}

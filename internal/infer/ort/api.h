@@ -82,7 +82,11 @@ typedef void (*ort_logger)(void *param, int severity, const char *category, cons
   F(130, AddSessionConfigEntry, ort_status *, (void *options, const char *key, const char *value))         \
   F(131, CreateAllocator, ort_status *, (const void *session, const void *memory_info, void **allocator))  \
   F(132, ReleaseAllocator, void, (void *))                                                                 \
+  F(152, SessionOptionsAppendExecutionProvider_CUDA, ort_status *,                                         \
+    (void *options, const void *cuda_options))                                                             \
   F(157, ReleaseArenaCfg, void, (void *))                                                                  \
+  F(159, SessionOptionsAppendExecutionProvider_TensorRT, ort_status *,                                     \
+    (void *options, const void *tensorrt_options))                                                         \
   F(164, CreateArenaCfgV2, ort_status *,                                                                   \
     (const char *const *keys, const size_t *values, size_t count, void **arena_cfg))                       \
   F(165, AddRunConfigEntry, ort_status *, (void *run_options, const char *key, const char *value))         \

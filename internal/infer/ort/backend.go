@@ -30,6 +30,8 @@ type Backend struct {
 	rt      *C.gh_runtime // made by Open, freed by Close
 	limit   int64         // the memory cap, or negative for none
 
+	provider C.int // GH_CPU, …
+
 	mu      sync.Mutex
 	open    int // sessions, and loads that are under way
 	closed  bool
@@ -54,6 +56,9 @@ func Open(o LibraryOptions) (*Backend, error) {
 	if err := b.start(cmp.Or(o.MemoryCap, DefaultMemoryCap)); err != nil {
 		C.gh_close(rt)
 		return nil, fmt.Errorf("start ONNX Runtime: %w", err)
+	}
+	if err := b.choose(o.Provider); err != nil {
+		return nil, errors.Join(err, b.Close())
 	}
 	return b, nil
 }
@@ -215,6 +220,9 @@ func (b *Backend) load(ctx context.Context, model []byte, o infer.Options) (unsa
 		return nil, statusError(b.rt, status, infer.Failed)
 	}
 	defer C.gh_options_free(b.rt, options)
+	if err := b.provide(options); err != nil {
+		return nil, err
+	}
 
 	var mu sync.Mutex
 	loading := true

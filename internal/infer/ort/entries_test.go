@@ -85,6 +85,11 @@ func everything(t *testing.T, without string) error {
 	if err := b.start(1 << 28); err != nil {
 		return err
 	}
+	// A library without these providers refuses them, by the very functions.
+	if b.choose(CUDA) == nil || b.choose(TensorRT) == nil {
+		return errors.New("this library has providers for GPUs")
+	}
+	b.provider = providers[CPU]
 	return errors.Join(computes(t, b), words(t, b), refuses(t, b), stops(t, b), b.Close())
 }
 

@@ -23,7 +23,19 @@ type LibraryOptions struct {
 	Path      string // of the library; "" looks for it as Find does, then inside the program
 	CacheDir  string // where an embedded library is unpacked on systems that cannot open it from memory
 	MemoryCap int64  // bytes that all runs together may hold, weights not counted; 0 means DefaultMemoryCap, a negative one no cap
+	Provider  Provider
 }
+
+// Provider says what the runtime computes with. The others than CPU need a library
+// that was built with them, and what they need themselves; Open fails without.
+type Provider string
+
+// The providers. "" is CPU.
+const (
+	CPU      Provider = "cpu"
+	CUDA     Provider = "cuda"
+	TensorRT Provider = "tensorrt"
+)
 
 // ErrNoLibrary says that ONNX Runtime is in none of the usual places.
 var ErrNoLibrary = errors.New("ONNX Runtime was not found")

@@ -60,6 +60,8 @@ const char *gh_error_message(gh_runtime *, const ort_status *);
 void gh_release_status(gh_runtime *, ort_status *);
 
 ort_status *gh_options_new(gh_runtime *, int threads, int raw, void **options);
+enum { GH_CPU, GH_CUDA, GH_TENSORRT };
+ort_status *gh_provider(gh_runtime *, void *options, int provider);
 void gh_options_cancel(gh_runtime *, void *options);
 void gh_options_free(gh_runtime *, void *options);
 ort_status *gh_load(gh_runtime *, const void *model, size_t bytes, void *options, void **session);

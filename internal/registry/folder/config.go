@@ -28,6 +28,8 @@ type configuration struct {
 	*oip.ModelConfig
 	file string // what sentences call it, and the package's file that keeps it
 	text string // "" where nobody wrote one
+
+	unbatched bool // max_batch_size is 0 in so many words
 }
 
 // refused are the settings that change answers and that are not served here.
@@ -109,6 +111,7 @@ func (c *configuration) refuse(format string, args ...any) error {
 // knows: a mistyped name, passed over, would do the same.
 func (c *configuration) judge(list []setting) error {
 	for _, s := range list {
+		c.unbatched = c.unbatched || s.path == "max_batch_size" && s.unset() && s.value != "null"
 		if s.unset() {
 			continue
 		}
@@ -235,10 +238,19 @@ func (c *configuration) labels() (output, file string) {
 	return "", ""
 }
 
+// whole tells whether shapes are meant as they stand, without an axis for a batch
+// before them: max_batch_size is 0, or left out beside dims, which then say all.
+func (c *configuration) whole() bool {
+	sized := func(dims []int64) bool { return len(dims) > 0 }
+	return c.GetMaxBatchSize() == 0 && (c.unbatched ||
+		slices.ContainsFunc(c.GetInput(), func(in *oip.ModelInput) bool { return sized(in.GetDims()) }) ||
+		slices.ContainsFunc(c.GetOutput(), func(out *oip.ModelOutput) bool { return sized(out.GetDims()) }))
+}
+
 // serving is what a package of ours can say of it. More than a package may ask
 // for means the most of it: these settings are about speed.
 func (c *configuration) serving() model.Serving {
-	s := model.Serving{MaxBatchSize: min(int(c.GetMaxBatchSize()), 1024)}
+	s := model.Serving{MaxBatchSize: min(int(c.GetMaxBatchSize()), 1024), Unbatched: c.whole()}
 	for _, g := range c.GetInstanceGroup() {
 		s.Instances += max(0, min(int(g.GetCount()), 256))
 	}
@@ -249,6 +261,8 @@ func (c *configuration) serving() model.Serving {
 	if us := c.GetDynamicBatching().GetMaxQueueDelayMicroseconds(); us > 0 {
 		s.MaxDelay = min(time.Duration(min(us, 1e9))*time.Microsecond, time.Minute)
 	}
+	s.PriorityLevels = int(min(c.GetDynamicBatching().GetPriorityLevels(), 64))
+	s.DefaultPriority = min(int(min(c.GetDynamicBatching().GetDefaultPriorityLevel(), 64)), s.PriorityLevels)
 	return s
 }
 

@@ -127,3 +127,28 @@ func FuzzConfig(f *testing.F) {
 		}
 	})
 }
+
+// TestABatchThatIsNoneStaysNone: Triton's clients count axes by max_batch_size.
+func TestABatchThatIsNoneStaysNone(t *testing.T) {
+	for config, want := range map[string]bool{
+		"":                  false,
+		"max_batch_size: 0": true,
+		"max_batch_size: 4": false,
+		`input [ { name: "in" dims: [ -1, 2 ] } ]`:                     true,
+		`max_batch_size: 4 input [ { name: "in" dims: [ 2 ] } ]`:       false,
+		`output { name: "out" data_type: TYPE_FP32 dims: -1 dims: 2 }`: true,
+		`input [ { name: "in" data_type: TYPE_FP32 } ]`:                false,
+	} {
+		s := newShop(t)
+		s.write("adder/config.pbtxt", config)
+		s.write("adder/1/model.onnx", plus(1))
+		source := s.open()
+		p, err := source.Open(t.Context(), only(t, source, "adder").Digest)
+		if err != nil || p.Manifest.Serving.Unbatched != want {
+			t.Errorf("%s: %+v, %v; want unbatched %v", config, p, err, want)
+		}
+	}
+	if err := folder.ParseConfig(`{"max_batch_size": 0}`, true); err != nil {
+		t.Error(err)
+	}
+}

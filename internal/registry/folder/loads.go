@@ -252,11 +252,14 @@ func override(s *model.Serving, by model.Serving) {
 	if by.Threads > 0 {
 		s.Threads = by.Threads
 	}
-	if by.MaxBatchSize > 0 {
-		s.MaxBatchSize = by.MaxBatchSize
+	if by.MaxBatchSize > 0 || by.Unbatched {
+		s.MaxBatchSize, s.Unbatched = by.MaxBatchSize, by.Unbatched
 	}
 	if by.MaxDelay > 0 {
 		s.MaxDelay = by.MaxDelay
+	}
+	if by.PriorityLevels > 0 {
+		s.PriorityLevels, s.DefaultPriority = by.PriorityLevels, by.DefaultPriority
 	}
 }
 

@@ -39,7 +39,7 @@ func TestFilesOfARequestMakeAModel(t *testing.T) {
 	l := newLoads(t)
 	file := []byte(plus(5))
 	list, err := l.Make(t.Context(), "adder", folder.Override{
-		Config: `{"max_batch_size": 2, "version_policy": {"all": {}}}`,
+		Config: `{"max_batch_size": 2, "dynamic_batching": {"priority_levels": 3, "default_priority_level": 2}, "version_policy": {"all": {}}}`,
 		Files:  map[string][]byte{"5/model.onnx": file, "6/model.onnx": []byte(plus(6))},
 	}, nil)
 	if err != nil {
@@ -51,7 +51,10 @@ func TestFilesOfARequestMakeAModel(t *testing.T) {
 	}
 	p, err := l.Open(t.Context(), list[0].Digest)
 	if err != nil || p.Manifest.Serving.MaxBatchSize != 2 {
-		t.Errorf("the package is %v (%v), want a copy of the bytes and the batch of the configuration", p, err)
+		t.Fatalf("the package is %v (%v), want a copy of the bytes and the batch of the configuration", p, err)
+	}
+	if s := p.Manifest.Serving; s.PriorityLevels != 3 || s.DefaultPriority != 2 {
+		t.Errorf("the configuration's levels of priority came to %+v, want 3 with the default 2", s)
 	}
 	if l.Put("adder", list) != nil || shown(l.Of("adder")) != shown(list) || len(l.Names()) != 1 {
 		t.Errorf("put, and there is %q", shown(l.Of("adder")))

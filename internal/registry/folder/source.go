@@ -25,6 +25,7 @@ import (
 type Options struct {
 	Cache  *Cache
 	Poll   time.Duration // between two looks; 0 looks only when Refresh asks
+	Later  bool          // Start reads the directory for the first time, and Open does not wait for that
 	Logger *slog.Logger
 	// InUse tells of a package that a model is still served from, which stays in
 	// the cache although the directory has it no longer. It may be nil.
@@ -44,6 +45,7 @@ type Source struct {
 	last  map[string]int   // guarded by mu; by entry, the highest number that was given to one without its own
 	lost  bool             // guarded by mu; the directory could not be read at the last look
 
+	read chan struct{}      // closed when the directory was read once
 	stop context.CancelFunc // of the loop; nil before Start
 	done chan struct{}
 }
@@ -70,8 +72,7 @@ const (
 	memoryFile = "repository-index.json" // what became of which file, beside the packages
 )
 
-// Open reads the directory for the first time. A model that is being written
-// just now is waited for, once.
+// Open reads the directory for the first time, unless that is for later.
 func Open(ctx context.Context, dir string, o Options) (*Source, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -80,9 +81,21 @@ func Open(ctx context.Context, dir string, o Options) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{dir: dir, root: root, o: o, changed: make(chan struct{}, 1), items: map[string]*item{}, last: map[string]int{}}
+	s := &Source{dir: dir, root: root, o: o, changed: make(chan struct{}, 1), items: map[string]*item{}, last: map[string]int{}, read: make(chan struct{})}
 	s.now.Store(&[]fleet.Version{})
 	s.recall()
+	if !o.Later {
+		s.first(ctx)
+	}
+	if ctx.Err() != nil {
+		return nil, errors.Join(context.Cause(ctx), root.Close())
+	}
+	return s, nil
+}
+
+// first reads the directory once. A model that is being written just now is waited
+// for, once.
+func (s *Source) first(ctx context.Context) {
 	if s.look(ctx, choice{first: true}) {
 		select {
 		case <-time.After(s.pause()):
@@ -90,11 +103,13 @@ func Open(ctx context.Context, dir string, o Options) (*Source, error) {
 		}
 		s.look(ctx, choice{})
 	}
-	if ctx.Err() != nil {
-		return nil, errors.Join(context.Cause(ctx), root.Close())
+	if ctx.Err() == nil {
+		close(s.read)
 	}
-	return s, nil
 }
+
+// Read is closed when the directory was read for the first time.
+func (s *Source) Read() <-chan struct{} { return s.read }
 
 // pause is the time between two looks at what is being written.
 func (s *Source) pause() time.Duration {
@@ -106,13 +121,16 @@ func (s *Source) pause() time.Duration {
 
 // Start begins to look for changes, until Close, if that is wanted at all.
 func (s *Source) Start(ctx context.Context) {
-	if s.o.Poll <= 0 {
-		return
-	}
 	ctx, s.stop = context.WithCancel(ctx)
 	s.done = make(chan struct{})
 	go func() {
 		defer close(s.done)
+		if s.o.Later {
+			s.first(ctx)
+		}
+		if s.o.Poll <= 0 {
+			return
+		}
 		next := time.NewTimer(s.o.Poll)
 		defer next.Stop()
 		for {

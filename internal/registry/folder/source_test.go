@@ -6,10 +6,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/fleet/fleettest"
 	"github.com/goshawk-ai/goshawk/internal/model"
 	"github.com/goshawk-ai/goshawk/internal/problem"
+	"github.com/goshawk-ai/goshawk/internal/registry/folder"
 )
 
 func TestTheThreeFormsStandSideBySide(t *testing.T) {
@@ -285,5 +287,34 @@ func TestLabelsOfTriton(t *testing.T) {
 	p, err := source.Open(t.Context(), only(t, source, "adder").Digest)
 	if err != nil || len(p.Labels) != 2 || p.Labels[1].Name != "crane" || p.Manifest.Output.Tensor != "out" {
 		t.Errorf("%+v, %v; want two labels of the output out", p, err)
+	}
+}
+
+// TestTheFirstReadingCanWait: a large repository is no reason to keep the doors shut.
+func TestTheFirstReadingCanWait(t *testing.T) {
+	for _, poll := range []time.Duration{0, time.Millisecond} {
+		s := newShop(t)
+		s.write("adder/1/model.onnx", plus(1))
+		cache, err := folder.OpenCache(s.cache)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source, err := folder.Open(t.Context(), s.dir, folder.Options{Cache: cache, Poll: poll, Later: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-source.Read():
+			t.Error("Open has read the directory")
+		default:
+		}
+		source.Start(t.Context())
+		<-source.Read()
+		if got := shown(source.Versions()); got != "adder/1 default" {
+			t.Errorf("got %q", got)
+		}
+		if err := source.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

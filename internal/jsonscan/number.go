@@ -1,10 +1,12 @@
-package oipapi
+package jsonscan
 
 import (
 	"errors"
 	"math"
 	"strconv"
 	"unsafe"
+
+	"github.com/goshawk-ai/goshawk/internal/wording"
 )
 
 // What is wrong with a number; the caller knows of which tensor.
@@ -16,43 +18,44 @@ var (
 
 // digits reads a row of digits, and tells the number that they make and how many
 // they are. Above 19 digits the number is wrong: it has overflowed.
-func (s *scan) digits() (value uint64, n int) {
-	from := s.at
-	for s.at < len(s.text) {
-		c := s.text[s.at] - '0'
+func (s *Scanner) digits() (value uint64, n int) {
+	from := s.At
+	for s.At < len(s.Text) {
+		c := s.Text[s.At] - '0'
 		if c > 9 {
 			break
 		}
 		value = value*10 + uint64(c)
-		s.at++
+		s.At++
 	}
-	return value, s.at - from
+	return value, s.At - from
 }
 
 // whole reads a whole number and its sign.
-func (s *scan) whole() (value uint64, negative bool, err error) {
-	if s.peek() == '-' {
+func (s *Scanner) whole() (value uint64, negative bool, err error) {
+	if s.Peek() == '-' {
 		negative = true
-		s.at++
+		s.At++
 	}
-	from := s.at
+	from := s.At
 	value, n := s.digits()
 	switch {
-	case n == 0 || n > 1 && s.text[from] == '0':
+	case n == 0 || n > 1 && s.Text[from] == '0':
 		return 0, false, errNoNumber
-	case s.at < len(s.text) && (s.text[s.at] == '.' || s.text[s.at]|0x20 == 'e'):
+	case s.At < len(s.Text) && (s.Text[s.At] == '.' || s.Text[s.At]|0x20 == 'e'):
 		return 0, false, errNoWhole
 	case n > 20:
 		return 0, false, errRange
 	case n == 20:
-		if value, err = strconv.ParseUint(string(s.text[from:s.at]), 10, 64); err != nil {
+		if value, err = strconv.ParseUint(string(s.Text[from:s.At]), 10, 64); err != nil {
 			return 0, false, errRange
 		}
 	}
 	return value, negative, nil
 }
 
-func (s *scan) signed(least, most int64) (int64, error) {
+// Signed reads a whole number between two.
+func (s *Scanner) Signed(least, most int64) (int64, error) {
 	value, negative, err := s.whole()
 	switch {
 	case err != nil:
@@ -70,7 +73,8 @@ func (s *scan) signed(least, most int64) (int64, error) {
 	return n, nil
 }
 
-func (s *scan) unsigned(most uint64) (uint64, error) {
+// Unsigned reads a whole number from 0 on.
+func (s *Scanner) Unsigned(most uint64) (uint64, error) {
 	value, negative, err := s.whole()
 	if err == nil && (value > most || negative && value > 0) {
 		err = errRange
@@ -78,11 +82,12 @@ func (s *scan) unsigned(most uint64) (uint64, error) {
 	return value, err
 }
 
-// bit is BOOL's: true, false, 1 or 0.
-func (s *scan) bit() (uint8, error) {
-	switch s.peek() {
+// Bit reads a truth value as the Open Inference Protocol's BOOL writes it: true,
+// false, 1 or 0.
+func (s *Scanner) Bit() (uint8, error) {
+	switch s.Peek() {
 	case 't', 'f':
-		switch string(s.literal()) {
+		switch string(s.Literal()) {
 		case "true":
 			return 1, nil
 		case "false":
@@ -90,7 +95,7 @@ func (s *scan) bit() (uint8, error) {
 		}
 		return 0, errNoNumber
 	}
-	value, err := s.unsigned(1)
+	value, err := s.Unsigned(1)
 	return uint8(value), err
 }
 
@@ -110,46 +115,46 @@ const (
 )
 
 // decimal reads a number's text, and its value as far as a step of arithmetic gives it.
-func (s *scan) decimal() (value float64, how precision, text []byte, err error) {
-	c := s.peek()
-	from := s.at
+func (s *Scanner) decimal() (value float64, how precision, text []byte, err error) {
+	c := s.Peek()
+	from := s.At
 	negative := c == '-'
 	if negative {
-		s.at++
+		s.At++
 	}
-	first := s.at
+	first := s.At
 	mantissa, n := s.digits()
-	if n == 0 || n > 1 && s.text[first] == '0' {
-		s.at = from
+	if n == 0 || n > 1 && s.Text[first] == '0' {
+		s.At = from
 		value, err = s.special()
 		return value, exact, nil, err
 	}
 	exponent := 0
-	if s.at < len(s.text) && s.text[s.at] == '.' {
-		s.at++
-		point := s.at
-		for s.at < len(s.text) {
-			c := s.text[s.at] - '0'
+	if s.At < len(s.Text) && s.Text[s.At] == '.' {
+		s.At++
+		point := s.At
+		for s.At < len(s.Text) {
+			c := s.Text[s.At] - '0'
 			if c > 9 {
 				break
 			}
 			mantissa = mantissa*10 + uint64(c)
-			s.at++
+			s.At++
 		}
-		if s.at == point {
+		if s.At == point {
 			return 0, unknown, nil, errNoNumber
 		}
-		exponent = point - s.at
-		n += s.at - point
+		exponent = point - s.At
+		n += s.At - point
 	}
-	if s.at < len(s.text) && s.text[s.at]|0x20 == 'e' {
+	if s.At < len(s.Text) && s.Text[s.At]|0x20 == 'e' {
 		e, err := s.exponent()
 		if err != nil {
 			return 0, unknown, nil, err
 		}
 		exponent += e
 	}
-	text = s.text[from:s.at]
+	text = s.Text[from:s.At]
 	if n > 19 || exponent < -22 || exponent > 22 {
 		return 0, unknown, text, nil
 	}
@@ -170,14 +175,14 @@ func (s *scan) decimal() (value float64, how precision, text []byte, err error) 
 
 // exponent reads what follows the number's digits, bounded: beyond a thousand
 // powers of ten it makes no difference, unless a thousand zeros stand before it.
-func (s *scan) exponent() (int, error) {
-	s.at++
+func (s *Scanner) exponent() (int, error) {
+	s.At++
 	sign := 1
-	if s.at < len(s.text) && (s.text[s.at] == '+' || s.text[s.at] == '-') {
-		if s.text[s.at] == '-' {
+	if s.At < len(s.Text) && (s.Text[s.At] == '+' || s.Text[s.At] == '-') {
+		if s.Text[s.At] == '-' {
 			sign = -1
 		}
-		s.at++
+		s.At++
 	}
 	value, n := s.digits()
 	if n == 0 {
@@ -190,8 +195,8 @@ func (s *scan) exponent() (int, error) {
 }
 
 // special reads what JSON has no numbers for, in the words that Triton and Python use.
-func (s *scan) special() (float64, error) {
-	switch string(s.literal()) {
+func (s *Scanner) special() (float64, error) {
+	switch string(s.Literal()) {
 	case "NaN", "-NaN":
 		return math.NaN(), nil
 	case "Infinity", "Inf":
@@ -202,7 +207,9 @@ func (s *scan) special() (float64, error) {
 	return 0, errNoNumber
 }
 
-func (s *scan) float64() (float64, error) {
+// Float64 reads a number and rounds it once. It takes NaN and Infinity too, as
+// Triton does.
+func (s *Scanner) Float64() (float64, error) {
 	value, how, text, err := s.decimal()
 	if err != nil || how == exact {
 		return value, err
@@ -213,9 +220,9 @@ func (s *scan) float64() (float64, error) {
 	return value, nil
 }
 
-// float32 rounds what decimal gives. That is right unless the number may lie on
+// Float32 is Float64 of half the width: it rounds what decimal gives. That is right unless the number may lie on
 // the other side of the middle between two float32, or in it.
-func (s *scan) float32() (float32, error) {
+func (s *Scanner) Float32() (float32, error) {
 	value, how, text, err := s.decimal()
 	if err != nil {
 		return 0, err
@@ -233,4 +240,19 @@ func (s *scan) float32() (float32, error) {
 		return 0, errRange
 	}
 	return float32(wide), nil
+}
+
+// Number reads a number that JSON has, and tells how it was written.
+func (s *Scanner) Number(what string) (value float64, text string, err error) {
+	if c := s.Peek(); c != '-' && (c < '0' || c > '9') {
+		return 0, "", s.Want(what + " as a number")
+	}
+	from := s.At
+	if value, err = s.Float64(); err != nil || math.IsNaN(value) || math.IsInf(value, 0) {
+		s.At = from
+		text = string(s.Literal())
+		s.At = from
+		return 0, "", s.Fail("%s is %s, which is no number that can be used", what, wording.Quote(text))
+	}
+	return value, string(s.Text[from:s.At]), nil
 }

@@ -1,0 +1,70 @@
+package oipapi
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func framed(kind, flags byte, stream uint32, length int) []byte {
+	b := []byte{byte(length >> 16), byte(length >> 8), byte(length), kind, flags}
+	b = binary.BigEndian.AppendUint32(b, stream)
+	return append(b, make([]byte, length)...)
+}
+
+// TestFramesAreFoundHoweverTheyCome: a connection gives its bytes in any parts.
+func TestFramesAreFoundHoweverTheyCome(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		all := bytes.Clone(make([]byte, prefaceLength))
+		var want []frame
+		means := 0 // bytes of DATA
+		for range rapid.IntRange(0, 8).Draw(t, "frames") {
+			f := frame{
+				rapid.IntRange(0, 70_000).Draw(t, "length"), rapid.Byte().Draw(t, "kind"), rapid.Byte().Draw(t, "flags"),
+				rapid.Uint32Range(0, 1<<31-1).Draw(t, "stream"),
+			}
+			want = append(want, f)
+			if f.kind == frameData && f.length > 0 {
+				means += f.length
+				if f.flags&padded != 0 { // by nothing: all bytes are zero
+					means--
+				}
+			}
+			all = append(all, framed(f.kind, f.flags, f.stream, f.length)...)
+		}
+		var got []frame
+		parts, data := frames{skip: prefaceLength}, 0
+		for len(all) > 0 {
+			n := rapid.IntRange(1, min(len(all), 20_000)).Draw(t, "part")
+			parts.feed(all[:n], func(f frame) { got = append(got, f) }, func(_ uint32, p []byte) { data += len(p) })
+			all = all[n:]
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("got %+v, want %+v", got, want)
+		}
+		if data != means {
+			t.Fatalf("%d bytes of data, want %d", data, means)
+		}
+	})
+}
+
+// FuzzFrames: whatever comes, the count is that of what came, and nothing breaks.
+func FuzzFrames(f *testing.F) {
+	f.Add(slices.Concat(framed(frameHeaders, 4, 1, 10), framed(frameData, 0, 1, 100), framed(frameReset, 0, 1, 4)))
+	f.Add(slices.Concat(framed(frameHeaders, 4, 3, 1), framed(frameHeaders, 5, 1, 1), framed(frameData, 1, 3, 16384)))
+	f.Add(slices.Concat(framed(frameHeaders, 4, 1, 0), framed(frameData, padded, 1, 9), []byte{0, 0, 20, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 40}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		i := intake{open: map[uint32]*arriving{}}
+		i.in.feed(data, i.received, i.data)
+		sum := int64(0)
+		for _, a := range i.open {
+			sum += a.here
+		}
+		if i.sum != sum || sum < 0 || i.sum > i.arrived || i.arrived > int64(len(data)) {
+			t.Fatalf("the streams have %d bytes, the count is %d of %d", sum, i.sum, i.arrived)
+		}
+	})
+}
