@@ -3,6 +3,7 @@ package oipapi
 import (
 	"cmp"
 	"context"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -177,7 +178,8 @@ func reference(name, version string) string {
 // refuseUnserved names the parameters of extensions that are not served here. A
 // server that ignored them would answer something else than it was asked for.
 func refuseUnserved(parameters map[string]any) error {
-	for name, value := range parameters {
+	for _, name := range slices.Sorted(maps.Keys(parameters)) { // so that the answer is always the same
+		value := parameters[name]
 		switch {
 		case strings.HasPrefix(name, "shared_memory_"):
 			return problem.InvalidRequest.New("shared memory is not served here (parameter %s); send the data with the request", name)
