@@ -41,7 +41,7 @@ type message struct {
 	refused error
 
 	held *hold // of the message before it is unfolded; nil: it is counted elsewhere
-	kept bool  // reserve has added to it, and it is not given back
+	kept bool  // it is somebody's from now on, and not given back here
 }
 
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {

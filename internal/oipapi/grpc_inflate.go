@@ -64,17 +64,11 @@ func readError(err error) error {
 }
 
 // inflate unfolds a message that has come. Nobody knows its size before it is inflated:
-// it is done twice, the first time only to see that. So many are inflated at a time as
-// there are places.
+// it is done twice, the first time only to see that.
 func (in *intakes) inflate(ctx context.Context, s *seen, most int64, data []byte, m *message) error {
-	done, err := in.place(ctx)
+	size, err := in.inflated(ctx, s.coding, data, io.Discard, most)
 	if err != nil {
-		return in.refuse(ctx, err)
-	}
-	defer done()
-	size, err := inflated(s.coding, data, io.Discard, most)
-	if err != nil {
-		return status.Errorf(codes.InvalidArgument, "the message is no whole %s, which its grpc-encoding says", s.coding)
+		return err
 	}
 	if size > most {
 		return status.Errorf(codes.ResourceExhausted, "the message has more than %d bytes when it is decompressed, and at most as many are taken", most)
@@ -83,15 +77,13 @@ func (in *intakes) inflate(ctx context.Context, s *seen, most int64, data []byte
 		return in.refuse(ctx, err)
 	}
 	defer func() {
-		if m.kept {
-			_ = m.held.keep(m.held.n - size) // less is always had
-		} else {
+		if !m.kept {
 			m.held.release()
 		}
 	}()
 	out := bytes.NewBuffer(make([]byte, 0, size))
-	if _, err := inflated(s.coding, data, out, size); err != nil {
-		return status.Error(codes.Internal, "the message is another when it is read again")
+	if _, err := in.inflated(ctx, s.coding, data, out, size); err != nil {
+		return err
 	}
 	s.read.Add(size)
 	return in.unfold(mem.BufferSlice{mem.SliceBuffer(out.Bytes())}, m)
@@ -104,19 +96,28 @@ func (in *intakes) unfold(data mem.BufferSlice, m *message) error {
 	return nil
 }
 
-// inflated writes what data hold, at most one byte more than so many.
-func inflated(coding string, data []byte, to io.Writer, most int64) (n int64, err error) {
+// inflated writes what data hold, at most one byte more than so many. So many messages
+// are inflated at a time as there are places.
+func (in *intakes) inflated(ctx context.Context, coding string, data []byte, to io.Writer, most int64) (n int64, err error) {
+	done, err := in.place(ctx)
+	if err != nil {
+		return 0, in.refuse(ctx, err)
+	}
+	defer done()
 	var from io.ReadCloser
 	if coding == deflate {
 		from, err = zlib.NewReader(bytes.NewReader(data))
 	} else {
 		from, err = gzip.NewReader(bytes.NewReader(data))
 	}
-	if err != nil {
-		return 0, err
+	if err == nil {
+		defer from.Close()
+		n, err = io.Copy(to, io.LimitReader(from, most+1))
 	}
-	defer from.Close()
-	return io.Copy(to, io.LimitReader(from, most+1))
+	if err != nil {
+		return 0, status.Errorf(codes.InvalidArgument, "the message is no whole %s, which its grpc-encoding says", coding)
+	}
+	return n, nil
 }
 
 // place waits for one to inflate a message in, which is free again when it is done.

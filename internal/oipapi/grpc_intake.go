@@ -76,7 +76,7 @@ func (i *intake) received(f frame) {
 // frameSpace is about the memory in which the transport keeps the bytes of a DATA
 // frame: a place in a list, and a buffer, from a pool of few sizes unless it is small.
 func frameSpace(n int) int64 {
-	const place = 128
+	const place = 64
 	switch {
 	case n <= 1<<10:
 		return int64(n) + place

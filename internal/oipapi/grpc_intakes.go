@@ -120,13 +120,16 @@ func (in *intakes) receive(ctx context.Context, decode func(any) error, v any) e
 	return m.refused
 }
 
-// room makes it for what a message becomes.
+// room makes it for what a message becomes. What it was is gone in a moment.
 func (in *intakes) room(ctx context.Context, m *message, n int64) (*hold, error) {
 	if m.held == nil {
 		return take(ctx, in.budget, in.wait, n)
 	}
+	if err := m.held.more(ctx, in.wait, n-m.held.n); err != nil {
+		return nil, err
+	}
 	m.kept = true
-	return m.held, m.held.more(ctx, in.wait, n)
+	return m.held, nil
 }
 
 // received is a stream whose messages are bounded.
