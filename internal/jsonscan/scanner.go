@@ -63,6 +63,19 @@ func (s *Scanner) Take(c byte) bool {
 	return true
 }
 
+// Null reads null if it comes next.
+func (s *Scanner) Null() bool {
+	if s.Peek() != 'n' {
+		return false
+	}
+	from := s.At
+	if string(s.Literal()) != "null" {
+		s.At = from
+		return false
+	}
+	return true
+}
+
 // Want says what stands where something else should.
 func (s *Scanner) Want(what string) error {
 	if c := s.Peek(); s.At < len(s.Text) {

@@ -45,7 +45,8 @@ func (g *grpcDoor) ModelReady(ctx context.Context, r *oip.ModelReadyRequest) (*o
 	if err := named(r.GetName()); err != nil {
 		return nil, g.refuse(ctx, err)
 	}
-	return &oip.ModelReadyResponse{Ready: g.service.repository.Ready(reference(r.GetName(), r.GetVersion())) == nil}, nil
+	ref, err := versionOf(r.GetName(), r.GetVersion())
+	return &oip.ModelReadyResponse{Ready: err == nil && g.service.repository.Ready(ref) == nil}, nil
 }
 
 func (g *grpcDoor) ServerMetadata(context.Context, *oip.ServerMetadataRequest) (*oip.ServerMetadataResponse, error) {
@@ -67,7 +68,20 @@ func (g *grpcDoor) describe(ctx context.Context, name, version string) (Descript
 	if err := named(name); err != nil {
 		return Description{}, err
 	}
-	return g.service.repository.Describe(ctx, reference(name, version))
+	ref, err := versionOf(name, version)
+	if err != nil {
+		return Description{}, err
+	}
+	return g.service.repository.Describe(ctx, ref)
+}
+
+// versionOf is the reference to what a request names. Version -1 is the current one,
+// as it is to Triton.
+func versionOf(name, version string) (string, error) {
+	if version == "-1" {
+		version = ""
+	}
+	return reference(name, version), checkVersion(name, version)
 }
 
 func named(model string) error {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
@@ -75,9 +76,12 @@ type seen struct {
 	read, sent        atomic.Int64 // bytes
 	problem           atomic.Pointer[problem.Problem]
 
-	compressed bool   // the messages are
-	record     *trace // of a unary call; nil: it is not traced
+	coding string // of the messages
+	record *trace // of a unary call; nil: it is not traced
 }
+
+// encoded tells whether the call's messages are compressed.
+func (s *seen) encoded() bool { return s != nil && s.coding != "" && s.coding != encoding.Identity }
 
 type seenKey struct{}
 
@@ -115,7 +119,7 @@ func (c *calls) HandleRPC(ctx context.Context, event stats.RPCStats) {
 	}
 	switch e := event.(type) {
 	case *stats.InHeader:
-		s.compressed = e.Compression != "" && e.Compression != "identity"
+		s.coding = e.Compression
 	case *stats.InPayload:
 		s.read.Add(int64(e.Length))
 	case *stats.OutPayload:

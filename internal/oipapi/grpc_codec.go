@@ -39,6 +39,9 @@ type message struct {
 	proto.Message
 	reserve func(n int64) error // room for n bytes; may be nil
 	refused error
+
+	held *hold // of the message before it is unfolded; nil: it is counted elsewhere
+	kept bool  // it is somebody's from now on, and not given back here
 }
 
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {

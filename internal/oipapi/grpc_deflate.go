@@ -5,11 +5,14 @@ import (
 	"io"
 )
 
-// inflater reads messages in gRPC's encoding "deflate", which is zlib's format.
-// Beside gzip it is what clients offer as a choice, and grpc has none of its own.
+// deflate is gRPC's encoding of that name, which is zlib's format. Beside gzip it is
+// what clients offer as a choice, and grpc has none of its own.
+const deflate = "deflate"
+
+// inflater makes grpc take calls in that encoding.
 type inflater struct{ most int64 }
 
-func (i inflater) Type() string { return "deflate" }
+func (i inflater) Type() string { return deflate }
 
 // Do reads one byte more than a message may have: grpc refuses it then.
 func (i inflater) Do(r io.Reader) ([]byte, error) {

@@ -98,7 +98,17 @@ type caller struct {
 	mu     sync.Mutex
 	holds  map[*hold]struct{}
 	closed bool
+	keyed  bool // some call of it came with a key, where one is asked for
 	intake intake
+}
+
+// known notes that the caller is somebody whose requests are served.
+func (c *caller) known() {
+	if c != nil {
+		c.mu.Lock()
+		c.keyed = true
+		c.mu.Unlock()
+	}
 }
 
 // owes notes an answer that is on its way. One that is not taken in time closes

@@ -2,11 +2,16 @@ package oipapi_test
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding/gzip"
 
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 	"github.com/goshawk-ai/goshawk/internal/oipapi"
@@ -125,4 +130,34 @@ func TestTypedContentsCount(t *testing.T) {
 	wants(t, err, codes.InvalidArgument, "bytes of memory")
 	_, err = c.ModelInfer(t.Context(), typed("INT64", &contents{Int64Contents: many[:1000]}, 1000))
 	wants(t, err, codes.OK)
+}
+
+// TestAnAnswerToACompressedRequestIsHeldToo: as long as nobody has taken it, whatever
+// form the request had.
+func TestAnAnswerToACompressedRequestIsHeldToo(t *testing.T) {
+	const size = 3 << 20
+	data := make([]byte, size)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(data) // no algorithm makes it smaller
+	e := &echo{do: func(context.Context, *predict.TensorRequest) (*predict.TensorAnswer, error) {
+		out := &tensor.Tensor{Name: "y", Type: tensor.Uint8, Shape: []int64{size}, Data: data}
+		return &predict.TensorAnswer{Version: fleet.Version{Number: 3}, Outputs: []*tensor.Tensor{out}}, nil
+	}}
+	budget, metrics := schedule.NewBudget(16<<20), prometheus.NewRegistry()
+	_, conn := serve(t, e, oipapi.Options{Budget: budget, Metrics: metrics})
+	for _, method := range []string{"ModelInfer", "ModelStreamInfer"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, "/inference.GRPCInferenceService/"+method, grpc.UseCompressor(gzip.Name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(stream.SendMsg(raw("UINT8", []byte{1}, 1)), stream.CloseSend()); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the request has no end", func() bool { return counted(t, metrics, "goshawk_grpc_requests_total", "OK", method) == 1 })
+		if budget.Used() < size {
+			t.Errorf("%s: an answer of %d bytes that nobody reads holds %d", method, size, budget.Used())
+		}
+		cancel()
+		until(t, "the caller has gone, and the budget is still held", func() bool { return budget.Used() == 0 })
+	}
 }

@@ -38,11 +38,12 @@ func (g *grpcDoor) infer(ctx context.Context, r *oip.ModelInferRequest, t *trace
 			held.release()
 		}
 	}()
-	c, err := callOf(r, func(n int64) error { return held.more(ctx, g.budgetWait, n) })
+	reserve := func(n int64) error { return held.more(ctx, g.budgetWait, n) }
+	c, err := callOf(r, reserve)
 	if err != nil {
 		return nil, nil, err
 	}
-	c.trace = t
+	c.trace, c.reserve = t, reserve
 	t.identify(c.id)
 	a, err := g.service.infer(ctx, c)
 	if err != nil {

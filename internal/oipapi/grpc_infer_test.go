@@ -261,25 +261,77 @@ func TestOutputsAreAskedForByName(t *testing.T) {
 func TestClassification(t *testing.T) {
 	e := &echo{do: func(_ context.Context, r *predict.TensorRequest) (*predict.TensorAnswer, error) {
 		return &predict.TensorAnswer{
-			Version: fleet.Version{Number: 3}, Outputs: r.Inputs, Scores: "x",
+			Version: fleet.Version{Number: 3}, Outputs: r.Inputs, Scores: "x", Batch: r.Model == "flowers",
 			Labels: []model.Label{{Name: "rose"}, {Name: "tulip"}, {Name: "daisy"}},
 		}, nil
 	}}
 	c, _ := serve(t, e, oipapi.Options{})
-	r := typed("FP32", &contents{Fp32Contents: []float32{0.25, 0.5, 0.125, 3, 1, 2}}, 2, 3)
-	r.Outputs = []*outWanted{{Name: "x", Parameters: parameter{"classification": int64Parameter(2)}}}
-	got, err := c.ModelInfer(t.Context(), r)
-	if err != nil {
-		t.Fatal(err)
+	floats := &contents{Fp32Contents: []float32{0.25, 0.5, 0.125, 3, 1, 2}}
+	wide := &contents{Int64Contents: []int64{1<<62 - 1, 1 << 62, -1}}
+	for name, w := range map[string]struct {
+		r     *request
+		k     int64
+		alone bool // the model has no batches
+		shape []int64
+		want  string
+	}{
+		"of each row":               {typed("FP32", floats, 2, 3), 2, false, []int64{2, 2}, "0.500000:1:tulip 0.250000:0:rose 3.000000:0:rose 2.000000:2:daisy"},
+		"of all there are":          {typed("FP32", floats, 2, 3), 9, false, []int64{2, 3}, "0.500000:1:tulip 0.250000:0:rose 0.125000:2:daisy 3.000000:0:rose 2.000000:2:daisy 1.000000:1:tulip"},
+		"of what is no batch":       {typed("FP32", floats, 2, 3), 2, true, []int64{2}, "3.000000:3 2.000000:5"},
+		"of one row that is none":   {typed("FP32", &contents{Fp32Contents: []float32{0, 1, 2}}, 1, 3), 1, true, []int64{1}, "2.000000:2:daisy"},
+		"whole numbers":             {typed("INT32", &contents{IntContents: []int32{1, 5, 10, 4}}, 4), 2, true, []int64{2}, "10:2 5:1"},
+		"bytes":                     {typed("UINT8", &contents{UintContents: []uint32{7, 255}}, 1, 2), 1, false, []int64{1, 1}, "255:1"},
+		"what a float does not say": {typed("INT64", wide, 1, 3), 2, false, []int64{1, 2}, "4611686018427387904:1:tulip 4611686018427387903:0:rose"},
+		"unsigned too":              {typed("UINT64", &contents{Uint64Contents: []uint64{1<<64 - 2, 1<<64 - 1}}, 2), 1, true, []int64{1}, "18446744073709551615:1"},
+		"of no row":                 {typed("FP32", &contents{}, 0, 3), 2, false, []int64{0, 0}, ""},
+	} {
+		if w.alone {
+			w.r.ModelVersion = "3" // see above
+		}
+		w.r.Outputs = []*outWanted{{Name: "x", Parameters: parameter{"classification": int64Parameter(w.k)}}}
+		got, err := c.ModelInfer(t.Context(), w.r)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		o := got.GetOutputs()[0]
+		n, err := tensor.Elements(w.shape)
+		if err != nil {
+			t.Fatal(err)
+		}
+		elements, err := tensor.ParseElements(got.GetRawOutputContents()[0], n)
+		if text := string(bytes.Join(elements, []byte(" "))); err != nil || o.GetDatatype() != "BYTES" || !slices.Equal(o.GetShape(), w.shape) || text != w.want {
+			t.Errorf("%s: got %v %q (%v), want %v %q", name, o, text, err, w.shape, w.want)
+		}
 	}
-	o := got.GetOutputs()[0]
-	elements, err := tensor.ParseElements(got.GetRawOutputContents()[0], 4)
-	if err != nil || o.GetDatatype() != "BYTES" || !slices.Equal(o.GetShape(), []int64{2, 2}) {
-		t.Fatalf("got %v, %v", o, err)
+}
+
+// TestNamesAreNoReferences: what is no model's name does not mean a version of another.
+func TestNamesAreNoReferences(t *testing.T) {
+	c, _ := serve(t, &echo{}, oipapi.Options{})
+	for _, w := range [][2]string{{"flowers/3", ""}, {"flowers", "latest"}, {"flowers", "3/3"}, {"flowers", "-2"}, {"flowers", "v3"}} {
+		r := raw("FP32", make([]byte, 8), 2)
+		r.ModelName, r.ModelVersion = w[0], w[1]
+		_, err := c.ModelInfer(t.Context(), r)
+		wants(t, err, codes.NotFound, w[0])
+		_, err = c.ModelMetadata(t.Context(), &oip.ModelMetadataRequest{Name: w[0], Version: w[1]})
+		wants(t, err, codes.NotFound, w[0])
+		_, err = c.ModelConfig(t.Context(), &oip.ModelConfigRequest{Name: w[0], Version: w[1]})
+		wants(t, err, codes.NotFound, w[0])
+		_, err = c.ModelStatistics(t.Context(), &oip.ModelStatisticsRequest{Name: w[0], Version: w[1]})
+		wants(t, err, codes.NotFound, w[0])
+		if got, err := c.ModelReady(t.Context(), &oip.ModelReadyRequest{Name: w[0], Version: w[1]}); err != nil || got.GetReady() {
+			t.Errorf("%q is ready: %v, %v", w, got, err)
+		}
 	}
-	want := "0.500000:1:tulip 0.250000:0:rose 3.000000:0:rose 2.000000:2:daisy"
-	if text := string(bytes.Join(elements, []byte(" "))); text != want {
-		t.Errorf("got %s, want %s", text, want)
+	_, err := c.RepositoryModelLoad(t.Context(), &oip.RepositoryModelLoadRequest{ModelName: "flowers/3"})
+	wants(t, err, codes.NotFound, "flowers/3")
+	_, err = c.RepositoryModelUnload(t.Context(), &oip.RepositoryModelUnloadRequest{ModelName: "flowers/3"})
+	wants(t, err, codes.NotFound, "flowers/3")
+	current := raw("FP32", make([]byte, 8), 2)
+	current.ModelVersion = "-1"
+	if _, err := c.ModelInfer(t.Context(), current); err != nil {
+		t.Errorf("version -1, which means the current one to Triton and its callers: %v", err)
 	}
 }
 

@@ -26,7 +26,7 @@ type intake struct {
 	in, out frames
 	open    map[uint32]*arriving // the streams that have not ended
 	newest  uint32               // stream
-	sum     int64                // bytes of all that arrives
+	sum     int64                // memory of all that arrives
 	held    int64                // of the budget
 	arrived int64                // bytes ever
 	full    int                  // streams whose caller waits for us, and not we for it
@@ -37,7 +37,7 @@ type arriving struct {
 	header [messageHeader]byte
 	have   int   // bytes of it
 	left   int64 // bytes of the message that are to come
-	here   int64 // bytes that have
+	here   int64 // memory of those that have
 }
 
 // uncounted is what a connection may send without a part in the budget: the
@@ -47,8 +47,12 @@ const uncounted = 64 << 10
 // messageHeader stands before each message: whether it is compressed, and its length.
 const messageHeader = 5
 
-// errCrowded ends a connection that sends what there is no memory for.
-var errCrowded = errors.New("there is no memory for what the caller sends")
+// errCrowded ends a connection that sends what there is no memory for, and errStranger
+// one of which nobody knows whose it is and that sends more than a probe has.
+var (
+	errCrowded  = errors.New("there is no memory for what the caller sends")
+	errStranger = errors.New("the caller has shown no key, and sends more than a probe has")
+)
 
 // wanted is what the connection should hold of the budget.
 func (i *intake) wanted() int64 { return max(0, i.sum-uncounted) }
@@ -60,7 +64,26 @@ func (i *intake) received(f frame) {
 		i.open[f.stream] = &arriving{}
 	case f.kind == frameReset:
 		i.end(f.stream)
+	case f.kind == frameData && f.length > 0:
+		if a := i.open[f.stream]; a != nil {
+			more := frameSpace(f.length) - int64(f.length)
+			a.here += more
+			i.sum += more
+		}
 	}
+}
+
+// frameSpace is about the memory in which the transport keeps the bytes of a DATA
+// frame: a place in a list, and a buffer, from a pool of few sizes unless it is small.
+func frameSpace(n int) int64 {
+	const place = 64
+	switch {
+	case n <= 1<<10:
+		return int64(n) + place
+	case n <= 4<<10:
+		return 4<<10 + place
+	}
+	return max(int64(n), 16<<10) + place
 }
 
 func (i *intake) data(stream uint32, p []byte) {
@@ -119,6 +142,9 @@ func (c *caller) admit(p []byte) error {
 	defer c.mu.Unlock()
 	i := &c.intake
 	i.in.feed(p, i.received, i.data)
+	if i.wanted() > 0 && !c.keyed {
+		return errStranger
+	}
 	if i.budget == nil {
 		return nil
 	}

@@ -6,14 +6,20 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding/gzip"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 
+	"github.com/goshawk-ai/goshawk/api/oip"
+	"github.com/goshawk-ai/goshawk/internal/access"
 	"github.com/goshawk-ai/goshawk/internal/oipapi"
 	"github.com/goshawk-ai/goshawk/internal/schedule"
 )
@@ -89,22 +95,27 @@ func (w *wire) frame(kind, flags byte, stream uint32, payload []byte) {
 
 // call begins one with a message of so many bytes.
 func (w *wire) call(stream uint32, method string, length int) {
+	w.head(stream, "/inference.GRPCInferenceService/"+method)
+	w.data(stream, binary.BigEndian.AppendUint32([]byte{0}, uint32(length)))
+}
+
+// head begins a call.
+func (w *wire) head(stream uint32, path string, more ...[2]string) {
 	var b bytes.Buffer
-	for _, h := range [][2]string{
+	for _, h := range append([][2]string{
 		{":method", "POST"},
 		{":scheme", "http"},
-		{":path", "/inference.GRPCInferenceService/" + method},
+		{":path", path},
 		{":authority", "a"},
 		{"content-type", "application/grpc"},
 		{"te", "trailers"},
-	} {
+	}, more...) {
 		b.WriteString("\x00" + string(rune(len(h[0]))) + h[0] + string(rune(len(h[1]))) + h[1])
 	}
 	w.mu.Lock()
 	w.window[stream] = 65535
 	w.mu.Unlock()
 	w.frame(1, 4, stream, b.Bytes())
-	w.data(stream, binary.BigEndian.AppendUint32([]byte{0}, uint32(length)))
 }
 
 // data sends bytes as the server allows it; false when the connection has ended.
@@ -234,10 +245,42 @@ func TestElementsAreCountedBeforeTheyAreMade(t *testing.T) {
 	until(t, "the budget is not whole again", func() bool { return budget.Used() == 0 })
 }
 
-func TestCompressedStreamsAreFew(t *testing.T) {
-	c, _ := serve(t, &echo{}, oipapi.Options{Budget: schedule.NewBudget(8 << 20), BudgetWait: time.Millisecond})
+// TestWhatIsInflatedCounts: a compressed message has its part of the budget before it
+// is inflated, and others go on meanwhile.
+func TestWhatIsInflatedCounts(t *testing.T) {
+	const all = 3 << 19 // not enough for a message that is counted twice
+	budget := schedule.NewBudget(all)
+	c, _ := serve(t, &echo{}, oipapi.Options{Budget: budget, BudgetWait: 50 * time.Millisecond})
+	big := raw("UINT8", make([]byte, 1<<20), 1<<20) // a thousand bytes on the wire
+	ask := func() error {
+		_, err := c.ModelInfer(t.Context(), big, grpc.UseCompressor(gzip.Name))
+		return err
+	}
+	if err := budget.Acquire(t.Context(), all-64<<10); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, ask(), codes.Unavailable, "memory")
+	stream, err := c.ModelStreamInfer(t.Context(), grpc.UseCompressor(gzip.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(t, stream, raw("UINT8", []byte{1}, 1))
+	receive(t, stream)
+	send(t, stream, big)
+	_, err = stream.Recv()
+	wants(t, err, codes.Unavailable, "memory")
+	budget.Release(all - 64<<10)
+	if err := ask(); err != nil {
+		t.Errorf("there is room, and the answer is %v", err)
+	}
+	until(t, "the budget is not whole again", func() bool { return budget.Used() == 0 })
+}
+
+// TestCompressedStreamsMayWait: who sends nothing keeps no other from sending.
+func TestCompressedStreamsMayWait(t *testing.T) {
+	c, _ := serve(t, &echo{}, oipapi.Options{Budget: schedule.NewBudget(8 << 20), BudgetWait: 50 * time.Millisecond})
 	var streams []clientStream
-	for range 4 {
+	for range 10 {
 		stream, err := c.ModelStreamInfer(t.Context(), grpc.UseCompressor(gzip.Name))
 		if err != nil {
 			t.Fatal(err)
@@ -246,23 +289,108 @@ func TestCompressedStreamsAreFew(t *testing.T) {
 		receive(t, stream)
 		streams = append(streams, stream)
 	}
-	fifth, err := c.ModelStreamInfer(t.Context(), grpc.UseCompressor(gzip.Name))
-	if err == nil {
-		_, err = fifth.Recv()
-	}
-	wants(t, err, codes.Unavailable, "compressed")
 	if _, err := c.ModelInfer(t.Context(), raw("UINT8", []byte{1}, 1), grpc.UseCompressor(gzip.Name)); err != nil {
 		t.Errorf("a single call beside them: %v", err)
 	}
 	for _, s := range streams {
 		closed(t, s)
 	}
-	until(t, "their places are not free again", func() bool {
-		s, err := c.ModelStreamInfer(t.Context(), grpc.UseCompressor(gzip.Name))
-		if err != nil || s.CloseSend() != nil {
-			return false
+}
+
+// TestASecondMessageHoldsNothing: a unary call has one, and who sends another must
+// not keep the memory of the first from everybody else.
+func TestASecondMessageHoldsNothing(t *testing.T) {
+	budget := schedule.NewBudget(16 << 20)
+	_, conn := serve(t, &echo{}, oipapi.Options{Budget: budget})
+	for _, options := range [][]grpc.CallOption{nil, nil, {grpc.UseCompressor(gzip.Name)}} {
+		stream, err := conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true}, oip.GRPCInferenceService_ModelInfer_FullMethodName, options...)
+		if err != nil {
+			t.Fatal(err)
 		}
-		_, err = s.Recv()
-		return errors.Is(err, io.EOF)
-	})
+		for range 2 {
+			if err := stream.SendMsg(raw("UINT8", make([]byte, 1<<20), 1<<20)); err != nil && !errors.Is(err, io.EOF) {
+				t.Fatal(err)
+			}
+		}
+		if err := stream.CloseSend(); err != nil {
+			t.Fatal(err)
+		}
+		wants(t, stream.RecvMsg(&oip.ModelInferResponse{}), codes.Internal)
+	}
+	until(t, "messages of calls that have ended hold the budget", func() bool { return budget.Used() == 0 })
+}
+
+// locked is a door that asks for the key "key".
+func locked(t *testing.T, o oipapi.Options) (oip.GRPCInferenceServiceClient, *grpc.ClientConn) {
+	t.Helper()
+	keys, err := access.ParseKeys([]byte("keys: [{id: a, sha256: 2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683}]")) // of "key"
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Access = access.New(access.Options{Keys: keys})
+	return serve(t, &echo{}, o)
+}
+
+// TestStrangersHoldNoMemory: probes need no key, and what is larger than one ends the
+// connection, before others have to wait for what it takes.
+func TestStrangersHoldNoMemory(t *testing.T) {
+	for _, path := range []string{"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch", oip.GRPCInferenceService_ServerLive_FullMethodName} {
+		budget := schedule.NewBudget(16 << 20)
+		c, conn := locked(t, oipapi.Options{Budget: budget})
+		w := newWire(t, conn.Target())
+		w.head(1, path)
+		w.data(1, append(binary.BigEndian.AppendUint32([]byte{0}, 8<<20), make([]byte, 1<<20)...))
+		until(t, path+": it is kept", w.cut)
+		until(t, path+": it holds the budget", func() bool { return budget.Used() == 0 })
+		authorized := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer key")
+		if _, err := c.ModelInfer(authorized, raw("UINT8", make([]byte, 1<<20), 1<<20)); err != nil {
+			t.Errorf("a large message with a key: %v", err)
+		}
+	}
+}
+
+// TestProbesAreNoBombs: whoever has no key has nothing inflated but a probe.
+func TestProbesAreNoBombs(t *testing.T) {
+	c, conn := locked(t, oipapi.Options{})
+	health := healthpb.NewHealthClient(conn)
+	bomb := &healthpb.HealthCheckRequest{Service: strings.Repeat("a", 1<<20)} // a thousand bytes on the wire
+	_, err := health.Check(t.Context(), bomb, grpc.UseCompressor(gzip.Name))
+	wants(t, err, codes.ResourceExhausted, "decompressed")
+	watch, err := health.Watch(t.Context(), bomb, grpc.UseCompressor(gzip.Name))
+	if err == nil {
+		_, err = watch.Recv()
+	}
+	wants(t, err, codes.ResourceExhausted, "decompressed")
+	if got, err := health.Check(t.Context(), &healthpb.HealthCheckRequest{}, grpc.UseCompressor(gzip.Name)); err != nil || got.GetStatus() != serving {
+		t.Errorf("a probe that is compressed: %v, %v", got, err)
+	}
+	if _, err := c.ServerLive(t.Context(), &oip.ServerLiveRequest{}, grpc.UseCompressor(gzip.Name)); err != nil {
+		t.Errorf("another: %v", err)
+	}
+}
+
+// unwrapped says that messages are compressed, and sends them as they are.
+type unwrapped struct{ coding string }
+
+func (u unwrapped) Type() string { return u.coding }
+
+func (unwrapped) Do(w io.Writer, data []byte) error {
+	_, err := w.Write(data)
+	return err
+}
+
+func TestBrokenCompressionIsTheCallersMistake(t *testing.T) {
+	c, conn := serve(t, &echo{}, oipapi.Options{})
+	for _, coding := range []string{"gzip", "deflate"} {
+		broken, err := grpc.NewClient(conn.Target(), grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithCompressor(unwrapped{coding})) //nolint:staticcheck // the way to have one of one's own
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = oip.NewGRPCInferenceServiceClient(broken).ModelInfer(t.Context(), raw("UINT8", []byte{1}, 1))
+		wants(t, err, codes.InvalidArgument, "no whole "+coding)
+		_ = broken.Close()
+	}
+	if _, err := c.ModelInfer(t.Context(), raw("UINT8", []byte{1}, 1)); err != nil {
+		t.Errorf("another call: %v", err)
+	}
 }

@@ -2,14 +2,16 @@ package oipapi
 
 import (
 	"context"
-	"strings"
+	"errors"
+	"io"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/goshawk-ai/goshawk/api/oip"
-	"github.com/goshawk-ai/goshawk/internal/problem"
 	"github.com/goshawk-ai/goshawk/internal/schedule"
 )
 
@@ -17,50 +19,59 @@ import (
 // it is unfolded, and it is tied to the message until somebody takes it over.
 type intakes struct {
 	answers *answers
+	codec   codec
+	most    int64            // bytes of a message
 	budget  *schedule.Budget // nil: nothing is counted
 	wait    time.Duration
 	refuse  func(ctx context.Context, err error) error
 
-	// Of a compressed message nobody knows the size before it is inflated, so that
-	// there are at most maxInflating of them at a time, each of MaxBody at most: so
-	// many single calls, which wait for it, and streams, which are refused.
-	inflating chan struct{}
-	streams   chan struct{}
+	inflating chan struct{} // places for compressed messages: it costs time, too
 }
 
 const maxInflating = 4
 
 // smallMessage is what is not worth to be counted: probes must be answered though
-// all memory is taken.
+// all memory is taken. What a probe sends compressed is no more than that.
 const smallMessage = 4 << 10
 
 // unary receives a call's message.
 func (in *intakes) unary(ctx context.Context, decode func(any) error, v any) error {
-	if s := seenFrom(ctx); s != nil && s.compressed {
-		if err := in.place(ctx); err != nil {
-			return in.refuse(ctx, err)
-		}
-		defer func() { <-in.inflating }()
-	}
 	if err := in.gate(ctx, v); err != nil {
 		return in.refuse(ctx, err)
 	}
 	defer callerFrom(ctx).reading()()
+	if seenFrom(ctx).encoded() {
+		decode = func(v any) error { return in.only(ctx, v) }
+	}
 	return in.receive(ctx, decode, v)
 }
 
-// place waits for one to inflate a message in.
-func (in *intakes) place(ctx context.Context) error {
-	late := time.NewTimer(in.wait)
-	defer late.Stop()
-	select {
-	case in.inflating <- struct{}{}:
-		return nil
-	case <-late.C:
-		return problem.Overloaded.New("too many compressed messages are being read; send it uncompressed, or again in a moment").With("retry_after_seconds", 1)
-	case <-ctx.Done():
-		return context.Cause(ctx)
+// only receives the one message of a compressed call.
+func (in *intakes) only(ctx context.Context, v any) error {
+	err := in.next(ctx, v)
+	if errors.Is(err, io.EOF) {
+		return status.Error(codes.Internal, "the call has no message")
 	}
+	if err != nil {
+		return err
+	}
+	if err := in.next(ctx, &message{Message: &oip.ServerLiveRequest{}}); !errors.Is(err, io.EOF) {
+		return status.Error(codes.Internal, "the call has more than one message")
+	}
+	return nil
+}
+
+// next receives the next message of a compressed call.
+func (in *intakes) next(ctx context.Context, v any) error {
+	m, ok := v.(*message)
+	if !ok {
+		return status.Error(codes.Internal, "the message is of no kind that is known")
+	}
+	most := in.most
+	if method, _ := grpc.Method(ctx); probe(method) {
+		most = smallMessage
+	}
+	return in.compressed(ctx, seenFrom(ctx), most, m)
 }
 
 // gate lets no large message begin to come while there is no room at all. Before it
@@ -90,48 +101,49 @@ func (in *intakes) receive(ctx context.Context, decode func(any) error, v any) e
 	if !ok {
 		return decode(v)
 	}
-	m := &message{Message: p, reserve: func(n int64) error {
+	m := &message{Message: p}
+	m.reserve = func(n int64) error {
 		if in.budget == nil || n < smallMessage {
 			return nil
 		}
-		h, err := take(ctx, in.budget, in.wait, n)
+		h, err := in.room(ctx, m, n)
 		if err != nil {
 			return in.refuse(ctx, err)
 		}
+		in.answers.drop(p) // of a unary call that has a second message, which grpc is about to refuse
 		in.answers.byMessage.Store(p, h)
 		return nil
-	}}
+	}
 	if err := decode(m); err != nil {
 		return err
 	}
 	return m.refused
 }
 
-// stream serves a stream whose messages are bounded.
-func (in *intakes) stream(stream grpc.ServerStream, serve func(grpc.ServerStream) error) error {
-	ctx := stream.Context()
-	if s := seenFrom(ctx); s != nil && s.compressed {
-		select {
-		case in.streams <- struct{}{}:
-			defer func() { <-in.streams }()
-		default:
-			return in.refuse(ctx, problem.Overloaded.New("at most %d streams may be compressed at a time; send it uncompressed", maxInflating))
-		}
+// room makes it for what a message becomes. What it was is gone in a moment.
+func (in *intakes) room(ctx context.Context, m *message, n int64) (*hold, error) {
+	if m.held == nil {
+		return take(ctx, in.budget, in.wait, n)
 	}
-	method, _ := grpc.Method(ctx)
-	return serve(received{stream, in, strings.HasPrefix(method, healthService)})
+	if err := m.held.more(ctx, in.wait, n-m.held.n); err != nil {
+		return nil, err
+	}
+	m.kept = true
+	return m.held, nil
 }
 
 // received is a stream whose messages are bounded.
 type received struct {
 	grpc.ServerStream
-	in    *intakes
-	small bool // it has but one message, of a few bytes
+	in *intakes
 }
 
 func (r received) RecvMsg(m any) error {
-	if !r.small {
-		defer callerFrom(r.Context()).reading()()
+	ctx := r.Context()
+	defer callerFrom(ctx).reading()()
+	decode := r.ServerStream.RecvMsg
+	if seenFrom(ctx).encoded() {
+		decode = func(v any) error { return r.in.next(ctx, v) }
 	}
-	return r.in.receive(r.Context(), r.ServerStream.RecvMsg, m)
+	return r.in.receive(ctx, decode, m)
 }

@@ -42,7 +42,7 @@ func (g *grpcDoor) RepositoryModelLoad(ctx context.Context, r *oip.RepositoryMod
 	}
 	options, err := loadOptions(r.GetParameters())
 	if err == nil {
-		err = named(r.GetModelName())
+		err = namesModel(r.GetModelName())
 	}
 	if err == nil {
 		err = g.service.repository.Load(ctx, r.GetModelName(), options)
@@ -51,6 +51,14 @@ func (g *grpcDoor) RepositoryModelLoad(ctx context.Context, r *oip.RepositoryMod
 		return nil, g.refuse(ctx, err)
 	}
 	return &oip.RepositoryModelLoadResponse{}, nil
+}
+
+// namesModel refuses what cannot name a model.
+func namesModel(name string) error {
+	if err := named(name); err != nil {
+		return err
+	}
+	return checkVersion(name, "")
 }
 
 func loadOptions(parameters map[string]*oip.ModelRepositoryParameter) (LoadOptions, error) {
@@ -87,7 +95,7 @@ func (g *grpcDoor) RepositoryModelUnload(ctx context.Context, r *oip.RepositoryM
 	if err := oneRepository(r.GetRepositoryName()); err != nil {
 		return nil, err
 	}
-	err := named(r.GetModelName())
+	err := namesModel(r.GetModelName())
 	for name, value := range r.GetParameters() {
 		// No model here depends on another, so there are no dependents to unload.
 		if _, ok := value.GetParameterChoice().(*oip.ModelRepositoryParameter_BoolParam); name != "unload_dependents" || !ok {
@@ -107,7 +115,14 @@ func (g *grpcDoor) ModelStatistics(ctx context.Context, r *oip.ModelStatisticsRe
 	if r.GetName() == "" && r.GetVersion() != "" {
 		return nil, g.refuse(ctx, problem.InvalidRequest.New("the request names a version and no model"))
 	}
-	statistics, err := g.service.repository.Statistics(reference(r.GetName(), r.GetVersion()))
+	ref := ""
+	if r.GetName() != "" {
+		var err error
+		if ref, err = versionOf(r.GetName(), r.GetVersion()); err != nil {
+			return nil, g.refuse(ctx, err)
+		}
+	}
+	statistics, err := g.service.repository.Statistics(ref)
 	if err != nil {
 		return nil, g.refuse(ctx, err)
 	}

@@ -14,8 +14,11 @@ func callOf(r *oip.ModelInferRequest, reserve func(n int64) error) (*call, error
 	if err := named(r.GetModelName()); err != nil {
 		return nil, err
 	}
-	c := &call{id: r.GetId(), model: r.GetModelName(), version: r.GetModelVersion()}
-	var err error
+	ref, err := versionOf(r.GetModelName(), r.GetModelVersion())
+	if err != nil {
+		return nil, err
+	}
+	c := &call{id: r.GetId(), model: r.GetModelName(), ref: ref}
 	if c.parameters, err = parametersOf(r.GetParameters()); err != nil {
 		return nil, err
 	}

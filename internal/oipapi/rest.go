@@ -50,6 +50,7 @@ func Routes(o Options) []httpapi.Route {
 	}
 	routes := []httpapi.Route{
 		{Path: "/v2", Methods: get(s.restServer)},
+		{Path: "/v2/{$}", Methods: get(s.restServer)}, // as the specification's OpenAPI document has it
 		{Path: "/v2/health/live", Methods: get(s.restLive), Open: true, Quiet: true},
 		{Path: "/v2/health/ready", Methods: get(s.restReady), Open: true, Quiet: true},
 		{Path: "/v2/models/stats", Methods: get(s.restStatistics)},

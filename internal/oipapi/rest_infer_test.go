@@ -108,12 +108,50 @@ func TestRESTClassification(t *testing.T) {
 		scores, _ := tensor.New("y", tensor.Float32, []int64{1, 3}, 12)
 		copy(tensor.View[float32](scores.Data), []float32{0.25, 0.75, 0})
 		return &predict.TensorAnswer{
-			Version: fleet.Version{Number: 1}, Outputs: []*tensor.Tensor{scores}, Scores: "y",
+			Version: fleet.Version{Number: 1}, Outputs: []*tensor.Tensor{scores}, Scores: "y", Batch: true,
 			Labels: []model.Label{{Name: "cat"}, {Name: "dog"}, {Name: "eel"}},
 		}, nil
 	}
 	got := g.infer(`{"inputs":[],"outputs":[{"name":"y","parameters":{"classification":2}}]}`)
 	got.is(t, "the best two", `{"model_name":"echo","model_version":"1","outputs":[{"name":"y","datatype":"BYTES","shape":[1,2],"data":["0.750000:1:dog","0.250000:0:cat"]}]}`)
+}
+
+// TestRESTNullIsNothing: it is what many a client writes for what is optional.
+func TestRESTNullIsNothing(t *testing.T) {
+	g := newRESTRig(t, nil)
+	const want = `{"model_name":"echo","model_version":"3","outputs":[{"name":"x","datatype":"UINT8","shape":[2],"data":[1,2]}]}`
+	g.infer(`{"id":null,"parameters":null,"outputs":null,"inputs":[{"name":"x","shape":[2],"datatype":"UINT8","parameters":null,"data":[1,2]}]}`).is(t, "null", want)
+	g.infer(`{"parameters":{"binary_data_output":null,"timeout":null,"priority":null,"sequence_id":null},"inputs":[{"name":"x","shape":[2],"datatype":"UINT8","parameters":{"binary_data_size":null,"shared_memory_region":null},"data":[1,2]}],`+
+		`"outputs":[{"name":"x","parameters":null}]}`).is(t, "null parameters", want)
+	g.infer(`{"inputs":[{"name":"x","shape":[2],"datatype":"UINT8","data":[1,2]}],"outputs":[{"name":"x","parameters":{"binary_data":null,"classification":null}}]}`).is(t, "null for an output", want)
+	head := `{"inputs":[{"name":"x","shape":[2],"datatype":"UINT8","data":null,"parameters":{"binary_data_size":2}}]}`
+	g.infer(head+"\x01\x02", "Inference-Header-Content-Length", strconv.Itoa(len(head))).is(t, "null and binary data", want)
+	for body, words := range map[string]string{
+		`{"inputs":null}`: "a list",
+		`{"inputs":[{"name":"x","shape":[2],"datatype":"UINT8","data":null}]}`:   "no data",
+		`{"inputs":[{"name":null,"shape":[2],"datatype":"UINT8","data":[1,2]}]}`: "as a string",
+		`{"inputs":[{"name":"x","shape":null,"datatype":"UINT8","data":[1,2]}]}`: "a list",
+		`{"inputs":[{"name":"x","shape":[1],"datatype":"UINT8","data":[null]}]}`: "no number",
+		`{"id":nul,"inputs":[]}`:            "as a string",
+		`{"id":nullx,"inputs":[]}`:          "as a string",
+		`{"id":null,"id":null,"inputs":[]}`: "twice",
+	} {
+		g.infer(body).refused(t, body, 400, words)
+	}
+}
+
+// TestRESTClassesAreBounded: what is written of a few bytes is many times more.
+func TestRESTClassesAreBounded(t *testing.T) {
+	g := newRESTRig(t, nil)
+	const n = 1 << 20
+	g.echo.run = func(context.Context, *predict.TensorRequest) (*predict.TensorAnswer, error) {
+		out := &tensor.Tensor{Name: "y", Type: tensor.Uint8, Shape: []int64{n}, Data: make([]byte, n)}
+		return &predict.TensorAnswer{Version: fleet.Version{Number: 1}, Outputs: []*tensor.Tensor{out}}, nil
+	}
+	g.infer(fmt.Sprintf(`{"inputs":[],"outputs":[{"name":"y","parameters":{"classification":%d}}]}`, n)).refused(t, "a million classes", 413, "")
+	if got := g.infer(`{"inputs":[],"outputs":[{"name":"y","parameters":{"classification":5}}]}`); got.status != 200 {
+		t.Errorf("five of a million: %d %s", got.status, got.body)
+	}
 }
 
 func TestRESTBase64Content(t *testing.T) {

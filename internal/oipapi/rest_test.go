@@ -238,6 +238,7 @@ func TestRESTEachAddressAnswers(t *testing.T) {
 	g := newRESTRig(t, nil)
 	for _, c := range []struct{ method, path, body, want string }{
 		{"GET", "/v2", "", `{"name":"goshawk","version":"1.2.3","extensions":["binary_tensor_data","classification","logging","model_configuration","model_repository","model_repository(unload_dependents)","parameters","schedule_policy","statistics","trace"]}`},
+		{"GET", "/v2/", "", `{"name":"goshawk","version":"1.2.3","extensions":["binary_tensor_data","classification","logging","model_configuration","model_repository","model_repository(unload_dependents)","parameters","schedule_policy","statistics","trace"]}`},
 		{"GET", "/v2/health/live", "", `{"live":true}`},
 		{"GET", "/v2/health/ready", "", `{"live":true,"ready":true}`},
 		{"GET", "/v2/models/echo", "", `{"name":"echo","versions":["1","2","3"],"platform":"onnxruntime_onnx","inputs":[{"name":"x","datatype":"FP32","shape":[-1,2]}],"outputs":[{"name":"y","datatype":"BYTES","shape":[-1,2]}]}`},
@@ -248,7 +249,10 @@ func TestRESTEachAddressAnswers(t *testing.T) {
 		{"GET", "/v2/models/text/config", "", `{"name":"text","platform":"onnxruntime_onnx","backend":"onnxruntime","max_batch_size":0,"input":[{"name":"x","data_type":"TYPE_STRING","dims":[-1,1]}],"output":[{"name":"y","data_type":"TYPE_STRING","dims":[-1,2]}]}`},
 		{"POST", "/v2/repository/index", "", `[{"name":"broken","version":"1","state":"UNAVAILABLE","reason":"its probe failed"},{"name":"echo","version":"3","state":"READY"}]`},
 		{"POST", "/v2/repository/index", `{"ready": true, "other": {"a": [1, "}"]}}`, `[{"name":"echo","version":"3","state":"READY"}]`},
+		{"POST", "/v2/repository/index", `{"ready": null}`, `[{"name":"broken","version":"1","state":"UNAVAILABLE","reason":"its probe failed"},{"name":"echo","version":"3","state":"READY"}]`},
 		{"POST", "/v2/repository/models/echo/load", "", ""},
+		{"POST", "/v2/repository/models/echo/load", `{"parameters":null}`, ""},
+		{"POST", "/v2/repository/models/echo/unload", `{"parameters":null}`, ""},
 		{"POST", "/v2/repository/models/echo/unload", `{"parameters":{"unload_dependents":true}}`, ""},
 		{"GET", "/v2/trace/setting", "", `{"log_frequency":"0","trace_count":"-1","trace_file":"trace.json","trace_level":["OFF"],"trace_mode":"triton","trace_rate":"1000"}`},
 		{"GET", "/v2/models/echo/trace/setting", "", `{"log_frequency":"0","trace_count":"-1","trace_file":"trace.json","trace_level":["OFF"],"trace_mode":"triton","trace_rate":"1000"}`},
@@ -298,7 +302,7 @@ func TestRESTWhatIsNotThereIsTheProtocolsError(t *testing.T) {
 	for _, path := range []string{"/v2/models/nobody", "/v2/models/nobody/ready", "/v2/models/nobody/config", "/v2/models/echo/versions/9/ready", "/v2/models/echo/versions/v1", "/v2/models/a%2F1/ready", "/v2/models/nobody/trace/setting"} {
 		g.do("GET", path, nil).refused(t, path, 404, "")
 	}
-	for _, path := range []string{"/v2/", "/v2/nothing", "/v2/models/echo/versions", "/v2/models/echo/generate", "/v2/repository/other/index"} {
+	for _, path := range []string{"/v2/nothing", "/v2/models/echo/versions", "/v2/models/echo/generate", "/v2/repository/other/index"} {
 		g.do("GET", path, nil).refused(t, path, 404, "nothing is at")
 		g.do("POST", path, []byte("{}")).refused(t, path, 404, "nothing is at")
 	}

@@ -52,11 +52,14 @@ type restState struct {
 func (s *restDoor) restIndex(x *httpapi.Exchange, r *http.Request) error {
 	ready := false
 	err := small(x, r, func(s *jsonscan.Scanner, name string) (err error) {
-		if name == "ready" {
-			ready, err = s.Bool("ready")
-			return err
+		switch {
+		case name != "ready":
+			return s.Skip()
+		case s.Null():
+			return nil
 		}
-		return s.Skip()
+		ready, err = s.Bool("ready")
+		return err
 	})
 	if err != nil {
 		return err
@@ -77,8 +80,11 @@ func (s *restDoor) restLoad(x *httpapi.Exchange, r *http.Request) error {
 	}
 	var o LoadOptions
 	err = small(x, r, func(s *jsonscan.Scanner, member string) error {
-		if member != "parameters" {
+		switch {
+		case member != "parameters":
 			return s.Skip()
+		case s.Null():
+			return nil
 		}
 		return s.Object("parameters", func(key []byte) error { return loadParameter(s, &o, string(key)) })
 	})
@@ -135,8 +141,11 @@ func (s *restDoor) restUnload(x *httpapi.Exchange, r *http.Request) error {
 		return err
 	}
 	err = small(x, r, func(s *jsonscan.Scanner, member string) error {
-		if member != "parameters" {
+		switch {
+		case member != "parameters":
 			return s.Skip()
+		case s.Null():
+			return nil
 		}
 		return s.Object("parameters", func(key []byte) error {
 			if string(key) == "unload_dependents" {

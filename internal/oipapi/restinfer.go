@@ -47,7 +47,7 @@ func (s *restDoor) restInfer(x *httpapi.Exchange, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c.model, c.version, c.trace = name, version, t
+	c.model, c.ref, c.trace, c.reserve = name, reference(name, version), t, reserve
 	t.identify(c.id)
 	a, err := s.service.infer(r.Context(), &c.call)
 	if err != nil {

@@ -67,6 +67,8 @@ func readInfer(body []byte, header int, reserve func(int64) error) (*restCall, e
 	return r.c, nil
 }
 
+// request reads the whole of it. What is optional may be null, as many a client
+// writes what it has nothing for.
 func (r *reading) request() error {
 	seen := jsonscan.Once{}
 	err := r.Object("the request", func(name []byte) error {
@@ -74,6 +76,9 @@ func (r *reading) request() error {
 		case "id", "parameters", "inputs", "outputs":
 			if err := seen.See(known); err != nil {
 				return err
+			}
+			if known != "inputs" && r.Null() {
+				return nil
 			}
 		}
 		switch string(name) {
@@ -107,6 +112,9 @@ func (r *reading) parameters() error {
 	r.c.parameters = map[string]any{}
 	return r.Object("parameters", func(name []byte) error {
 		known := string(name[:min(len(name), jsonscan.MaxText)])
+		if r.Null() {
+			return nil
+		}
 		value, err := parameter(&r.Scanner, known)
 		if err != nil {
 			return err
@@ -171,6 +179,9 @@ func (r *reading) input() error {
 				return err
 			}
 		}
+		if (known == "parameters" || known == "data") && r.Null() {
+			return nil
+		}
 		return r.inputMember(in, known)
 	})
 }
@@ -220,6 +231,9 @@ func (r *reading) datatype() (tensor.Type, error) {
 }
 
 func (r *reading) inputParameter(in *input, name string) error {
+	if r.Null() {
+		return nil
+	}
 	if name == "binary_data_size" {
 		if in.size >= 0 {
 			return problem.InvalidRequest.New("the parameter binary_data_size is given twice")
@@ -262,7 +276,7 @@ func (r *reading) output() error {
 			o.name, err = r.Short("an output's name")
 			return err
 		case "parameters":
-			if err := seen.See(known); err != nil {
+			if err := seen.See(known); err != nil || r.Null() {
 				return err
 			}
 			return r.Object("parameters", func(name []byte) error {
@@ -285,6 +299,9 @@ func (r *reading) output() error {
 }
 
 func (r *reading) outputParameter(o *output, said *bool, name string) (err error) {
+	if r.Null() {
+		return nil
+	}
 	switch name {
 	case "binary_data":
 		*said = true

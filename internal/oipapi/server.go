@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/gzip" // clients may compress with it
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
@@ -120,9 +121,10 @@ func New(o Options) *Server {
 		calls:  &calls{log: o.Logger, tracer: o.Tracer, metrics: newGRPCMetrics(o.Metrics), methods: map[string]string{}},
 		health: &health{ready: o.Ready, poll: o.Poll, stop: make(chan struct{}), services: []string{""}},
 	}
+	unfold := newCodec(2*int64(o.MaxBody), s.answers)
 	s.intakes = &intakes{
-		answers: s.answers, budget: o.Budget, wait: o.BudgetWait, refuse: refusal,
-		inflating: make(chan struct{}, maxInflating), streams: make(chan struct{}, maxInflating),
+		answers: s.answers, codec: unfold, most: int64(o.MaxBody), budget: o.Budget, wait: o.BudgetWait, refuse: refusal,
+		inflating: make(chan struct{}, maxInflating),
 	}
 	s.intake = intake{budget: o.Budget, wait: o.BudgetWait, grace: o.Grace, rate: o.LeastRate}
 	security := insecure.NewCredentials()
@@ -135,7 +137,7 @@ func New(o Options) *Server {
 		grpc.MaxConcurrentStreams(o.Streams),
 		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.InTapHandle(s.admit),
-		grpc.ForceServerCodecV2(newCodec(2*int64(o.MaxBody), s.answers)),
+		grpc.ForceServerCodecV2(unfold),
 		grpc.StatsHandler(s.calls),
 		// The one way to have a decompressor for this server and not for the whole program.
 		grpc.RPCDecompressor(inflater{int64(o.MaxBody)}), //nolint:staticcheck // deprecated for a global registry
@@ -147,7 +149,7 @@ func New(o Options) *Server {
 		}),
 	}
 	s.server = grpc.NewServer(options...)
-	healthpb.RegisterHealthServer(s.server, s.health)
+	s.server.RegisterService(bounded(healthpb.Health_ServiceDesc, s.intakes), s.health)
 	if o.Inference != nil {
 		s.serveInference(&o)
 	}
@@ -216,24 +218,23 @@ func (s *Server) stream(server any, stream grpc.ServerStream, info *grpc.StreamS
 	defer s.running.Add(-1)
 	defer s.recover(info.FullMethod, &err)
 	say(stream.Context())
-	return s.intakes.stream(stream, func(stream grpc.ServerStream) error { return handle(server, stream) })
+	return handle(server, received{stream, s.intakes})
 }
 
-// say tells the caller by which id the log knows the call.
+// say tells the caller by which id the log knows the call, and that the answer is
+// not compressed, as the request may be: grpc gives an answer's memory back when it
+// is compressed, and what that made of it would count nowhere until it is taken.
 func say(ctx context.Context) {
 	if s := seenFrom(ctx); s != nil {
 		_ = grpc.SetHeader(ctx, metadata.Pairs(requestID, s.id)) // fails where there is nobody to tell
+		_ = grpc.SetSendCompressor(ctx, encoding.Identity)
 	}
 }
 
 // admit says who asks, by the call's headers: before a byte of its message is
 // read. Probes need no key: they have none to send, and /readyz tells as much.
 func (s *Server) admit(ctx context.Context, call *tap.Info) (context.Context, error) {
-	switch call.FullMethodName {
-	case oip.GRPCInferenceService_ServerLive_FullMethodName, oip.GRPCInferenceService_ServerReady_FullMethodName:
-		return ctx, nil
-	}
-	if strings.HasPrefix(call.FullMethodName, healthService) {
+	if probe(call.FullMethodName) {
 		return ctx, nil
 	}
 	who, err := s.guard.Who(call.Header.Get("authorization"))
@@ -241,7 +242,14 @@ func (s *Server) admit(ctx context.Context, call *tap.Info) (context.Context, er
 		s.calls.refused(ctx, call.FullMethodName, call.Header, problem.Of(err))
 		return nil, status.Error(codes.Unauthenticated, problem.Of(err).Detail)
 	}
+	callerFrom(ctx).known()
 	return principal.With(ctx, who), nil
+}
+
+// probe tells the methods for which no key is asked.
+func probe(method string) bool {
+	return method == oip.GRPCInferenceService_ServerLive_FullMethodName || method == oip.GRPCInferenceService_ServerReady_FullMethodName ||
+		strings.HasPrefix(method, healthService)
 }
 
 func (s *Server) recover(method string, err *error) {

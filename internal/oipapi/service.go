@@ -1,8 +1,9 @@
 package oipapi
 
 import (
+	"cmp"
 	"context"
-	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -87,11 +88,12 @@ func taken(infer predict.Count) predict.Count { return predict.Count{Times: infe
 type call struct {
 	id         string // the caller's, given back
 	model      string
-	version    string // a number, or "" for the current one
+	ref        string // to the model's version that is meant
 	parameters map[string]any
 	inputs     []*tensor.Tensor
-	outputs    []output // none: all, without parameters
-	trace      *trace   // nil: it is not traced
+	outputs    []output            // none: all, without parameters
+	trace      *trace              // nil: it is not traced
+	reserve    func(n int64) error // room for what is made of the answer
 }
 
 // output is what a caller wants of one output.
@@ -139,7 +141,7 @@ func (s *service) infer(ctx context.Context, c *call) (*answer, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, problem.DeadlineExceeded.New("the request was not done within its timeout of %v", timeout))
 		defer cancel()
 	}
-	r := predict.TensorRequest{Model: reference(c.model, c.version), Inputs: c.inputs, Priority: priority}
+	r := predict.TensorRequest{Model: c.ref, Inputs: c.inputs, Priority: priority}
 	for _, o := range c.outputs {
 		r.Outputs = append(r.Outputs, o.name)
 	}
@@ -157,7 +159,7 @@ func (s *service) infer(ctx context.Context, c *call) (*answer, error) {
 			if o.name != done.Scores {
 				labels = nil
 			}
-			if a.outputs[i], err = classify(a.outputs[i], o.classes, labels); err != nil {
+			if a.outputs[i], err = classify(a.outputs[i], o.classes, done.Batch, labels, c.reserve); err != nil {
 				return nil, err
 			}
 		}
@@ -176,7 +178,8 @@ func reference(name, version string) string {
 // refuseUnserved names the parameters of extensions that are not served here. A
 // server that ignored them would answer something else than it was asked for.
 func refuseUnserved(parameters map[string]any) error {
-	for name, value := range parameters {
+	for _, name := range slices.Sorted(maps.Keys(parameters)) { // so that the answer is always the same
+		value := parameters[name]
 		switch {
 		case strings.HasPrefix(name, "shared_memory_"):
 			return problem.InvalidRequest.New("shared memory is not served here (parameter %s); send the data with the request", name)
@@ -226,43 +229,69 @@ func level(value any) (int, error) {
 	return int(min(n, math.MaxInt32)), nil
 }
 
-// classify turns scores [N,classes] into the best k of each row, as Triton's
-// classification extension writes them: "value:index" or "value:index:label",
-// [N,k]; for scores of rank 1, [k].
-func classify(t *tensor.Tensor, k int, labels []model.Label) (*tensor.Tensor, error) {
+// classify turns scores into the best k of each row, as Triton's classification
+// extension writes them: "value:index" or "value:index:label", [N,k]. Without a batch
+// all scores are one row, and there are [k].
+func classify(t *tensor.Tensor, k int, batch bool, labels []model.Label, reserve func(n int64) error) (*tensor.Tensor, error) {
 	if t.Type.Size() == 0 || len(t.Shape) == 0 {
 		return nil, problem.InvalidRequest.New("the output %q is %s %v, of which there is no best class", t.Name, t.Type.Protocol(), t.Shape)
 	}
-	values := make([]float64, len(t.Data)/t.Type.Size())
-	tensor.Widen(values, t)
-	rows, classes := int64(1), 0
-	if len(t.Shape) > 1 {
-		rows = t.Shape[0]
+	all := len(t.Data) / t.Type.Size()
+	rows, classes := 1, all
+	if batch {
+		rows, classes = int(t.Shape[0]), 0
 	}
 	if rows > 0 {
-		classes = len(values) / int(rows)
+		classes = all / rows
 	}
 	k = min(k, classes)
-	best := &tensor.Tensor{Name: t.Name, Type: tensor.String, Shape: []int64{rows, int64(k)}}
-	if len(t.Shape) == 1 {
-		best.Shape = best.Shape[1:]
+	const word = 8 // of a value, of an index
+	if err := reserve(int64(all)*word + int64(classes)*word + int64(rows)*int64(k)*tensor.StringSpace); err != nil {
+		return nil, err
 	}
+	best := &tensor.Tensor{Name: t.Name, Type: tensor.String, Shape: []int64{int64(k)}}
+	if batch {
+		best.Shape = []int64{int64(rows), int64(k)}
+	}
+	compare, text := scores(t)
 	order := make([]int, classes)
-	for row := range int(rows) {
-		scores := values[row*classes : (row+1)*classes]
+	for row := range rows {
+		from := row * classes
 		for i := range order {
 			order[i] = i
 		}
-		slices.SortStableFunc(order, func(a, b int) int { return descending(scores[a], scores[b]) })
+		slices.SortStableFunc(order, func(a, b int) int { return compare(from+a, from+b) })
 		for _, i := range order[:k] {
-			text := fmt.Sprintf("%f:%d", scores[i], i)
+			one := append(text(from+i), ':')
+			one = strconv.AppendInt(one, int64(i), 10)
 			if i < len(labels) && len(labels) == classes {
-				text += ":" + labels[i].Name
+				one = append(append(one, ':'), labels[i].Name...)
 			}
-			best.Strings = append(best.Strings, []byte(text))
+			best.Strings = append(best.Strings, one)
 		}
 	}
 	return best, nil
+}
+
+// scores tells how a tensor's elements are ordered, the best first, and how one is
+// written: whole numbers as such, others with six digits behind the point.
+func scores(t *tensor.Tensor) (compare func(a, b int) int, text func(i int) []byte) {
+	switch t.Type {
+	case tensor.Int64: // which a float64 does not hold
+		v := tensor.View[int64](t.Data)
+		return func(a, b int) int { return cmp.Compare(v[b], v[a]) }, func(i int) []byte { return strconv.AppendInt(nil, v[i], 10) }
+	case tensor.Uint64:
+		v := tensor.View[uint64](t.Data)
+		return func(a, b int) int { return cmp.Compare(v[b], v[a]) }, func(i int) []byte { return strconv.AppendUint(nil, v[i], 10) }
+	}
+	digits := 0
+	switch t.Type {
+	case tensor.Float16, tensor.BFloat16, tensor.Float32, tensor.Float64:
+		digits = 6
+	}
+	v := make([]float64, len(t.Data)/t.Type.Size())
+	tensor.Widen(v, t)
+	return func(a, b int) int { return descending(v[a], v[b]) }, func(i int) []byte { return strconv.AppendFloat(nil, v[i], 'f', digits, 64) }
 }
 
 // descending orders scores from the best on; what is no number comes last.

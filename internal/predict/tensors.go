@@ -27,6 +27,7 @@ type TensorRequest struct {
 type TensorAnswer struct {
 	Version fleet.Version
 	Outputs []*tensor.Tensor // as asked for, else in the model's order
+	Batch   bool             // the first axis of the outputs is that of pictures, or of the rows of a batch
 	Scores  string           // the output whose last axis is Labels; "" where none has labels
 	Labels  []model.Label
 	Stages  TensorStages
@@ -67,8 +68,9 @@ func (p *Predictor) Tensors(ctx context.Context, r *TensorRequest) (*TensorAnswe
 	call := TensorCall{In: r.Inputs, Wanted: r.Outputs, Priority: r.Priority}
 	ctx, span := p.Tracer.Start(ctx, "predict")
 	computing := time.Now()
-	if n := len(m.Encoded(r.Inputs)); p.Pictures > 0 && n > p.Pictures {
-		err = problem.InvalidRequest.New("the request has %d pictures, and at most %d are taken; split it", n, p.Pictures).
+	pictures := len(m.Encoded(r.Inputs))
+	if p.Pictures > 0 && pictures > p.Pictures {
+		err = problem.InvalidRequest.New("the request has %d pictures, and at most %d are taken; split it", pictures, p.Pictures).
 			With("limit_pictures", p.Pictures)
 	} else {
 		err = p.Engine.Infer(ctx, m.Version.Name+"@"+m.Version.Digest, &call)
@@ -80,7 +82,10 @@ func (p *Predictor) Tensors(ctx context.Context, r *TensorRequest) (*TensorAnswe
 	if err != nil {
 		return nil, err
 	}
-	answer := &TensorAnswer{Version: m.Version, Outputs: call.Out, Stages: call.Stages, Began: computing, Ended: ended}
+	answer := &TensorAnswer{
+		Version: m.Version, Outputs: call.Out, Batch: pictures > 0 || m.Batched(),
+		Stages: call.Stages, Began: computing, Ended: ended,
+	}
 	if m.Pictures() {
 		answer.Scores, answer.Labels = m.Binding.Logits.Name, m.Package.Labels
 	} else if len(m.Package.Labels) > 0 {

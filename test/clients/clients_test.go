@@ -31,8 +31,9 @@ func interpreter(t *testing.T) string {
 	return path
 }
 
-// suite runs a script, logs its table, and fails for each line that is no OK.
-func suite(t *testing.T, script string, args ...string) {
+// suite runs a script, logs its table, and fails for each line that is no OK. What
+// was answered is noted for the page.
+func suite(t *testing.T, page *proofs, by, script string, args ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), interpreter(t), append([]string{script}, args...)...)
 	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "HOME="+t.TempDir())
@@ -42,12 +43,16 @@ func suite(t *testing.T, script string, args ...string) {
 	var table strings.Builder
 	calls := 0
 	for lines := bufio.NewScanner(&out); lines.Scan(); {
-		word, rest, _ := strings.Cut(lines.Text(), "\t")
-		call, outcome, _ := strings.Cut(rest, "\t")
-		fmt.Fprintf(&table, "%-4s %-70s -> %s\n", word, call, outcome)
-		if calls++; word != "OK" {
+		line := strings.Split(lines.Text(), "\t")
+		if len(line) != 6 {
+			t.Fatalf("a line of %s is %q", script, line)
+		}
+		call, outcome := line[4], line[5]
+		fmt.Fprintf(&table, "%-4s %-70s -> %s\n", line[0], call, outcome)
+		if calls++; line[0] != "OK" {
 			t.Errorf("%s: %s", call, outcome)
 		}
+		page.note(line[1], line[2], by, line[3])
 	}
 	t.Logf("%s %s: %d calls\n%s", script, strings.Join(args[:1], " "), calls, &table)
 	if err != nil || calls < 10 {
@@ -87,14 +92,21 @@ func TestOtherPeoplesClients(t *testing.T) {
 	data, file := t.TempDir(), identity(t)
 	addModels(t, data)
 	s := running.Start(t, "--data", data)
+	triton, kserve, grpcurl := &proofs{}, &proofs{}, &proofs{}
+	whole := true
 	for _, door := range []string{"http", "http.aio", "grpc", "grpc.aio"} {
-		t.Run("tritonclient."+door, func(t *testing.T) {
-			suite(t, "triton_suite.py", door, host(s.URL), s.GRPC, picture(t), file)
+		whole = t.Run("tritonclient."+door, func(t *testing.T) {
+			suite(t, triton, door, "triton_suite.py", door, host(s.URL), s.GRPC, picture(t), file)
 			settingsWork(t, s, data, door)
-		})
+		}) && whole
 	}
-	t.Run("kserve", func(t *testing.T) { suite(t, "kserve_suite.py", s.URL, s.GRPC, picture(t)) })
-	t.Run("reflection", func(t *testing.T) { reflection(t, s.GRPC) })
+	whole = t.Run("kserve", func(t *testing.T) { suite(t, kserve, "kserve", "kserve_suite.py", s.URL, s.GRPC, picture(t)) }) && whole
+	whole = t.Run("reflection", func(t *testing.T) { reflection(t, grpcurl, s.GRPC) }) && whole
+	if whole {
+		triton.onThePage(t, "tritonclient")
+		kserve.onThePage(t, "kserve")
+		grpcurl.onThePage(t, "grpcurl")
+	}
 	if strings.Contains(s.Log(), "panic") {
 		t.Errorf("the log speaks of a panic:\n%s", s.Log())
 	}
@@ -157,11 +169,16 @@ func TestClientsWithKeys(t *testing.T) {
 	data, file := t.TempDir(), identity(t)
 	addModels(t, data)
 	s := running.Start(t, "--data", data, "--auth-keys-file", list)
+	triton, others := &proofs{}, &proofs{}
+	whole := true
 	for _, door := range []string{"http", "http.aio", "grpc", "grpc.aio"} {
-		t.Run("tritonclient."+door, func(t *testing.T) {
-			suite(t, "triton_suite.py", door, host(s.URL), s.GRPC, picture(t), file, key)
-		})
+		whole = t.Run("tritonclient."+door, func(t *testing.T) {
+			suite(t, triton, door, "triton_suite.py", door, host(s.URL), s.GRPC, picture(t), file, key)
+		}) && whole
 	}
-	t.Run("kserve", func(t *testing.T) { suite(t, "kserve_suite.py", s.URL, s.GRPC, picture(t), key) })
-	t.Run("reflection", func(t *testing.T) { reflection(t, s.GRPC, "authorization: Bearer "+key) })
+	t.Run("kserve", func(t *testing.T) { suite(t, others, "kserve", "kserve_suite.py", s.URL, s.GRPC, picture(t), key) })
+	t.Run("reflection", func(t *testing.T) { reflection(t, others, s.GRPC, "authorization: Bearer "+key) })
+	if whole {
+		triton.only("(keys)").onThePage(t, "tritonclient with keys")
+	}
 }

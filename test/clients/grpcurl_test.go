@@ -5,6 +5,7 @@ package clients
 import (
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -34,7 +35,7 @@ func grpcurl(t *testing.T) string {
 }
 
 // reflection asks as a stranger does who knows nothing but the address.
-func reflection(t *testing.T, address string, header ...string) {
+func reflection(t *testing.T, page *proofs, address string, header ...string) {
 	t.Helper()
 	tool := grpcurl(t)
 	var table strings.Builder
@@ -77,6 +78,7 @@ func reflection(t *testing.T, address string, header ...string) {
 		}
 		args = append(append(args, address), c.args...)
 		out, err := exec.CommandContext(t.Context(), tool, args...).CombinedOutput()
+		page.note("", strings.Join(append(slices.Clone(c.args), strings.Fields(c.data)...), " "), "grpcurl", c.want)
 		table.WriteString("grpcurl " + strings.Join(c.args, " ") + " -> " + c.want + "\n")
 		if !strings.Contains(string(out), c.want) {
 			t.Errorf("grpcurl %s said (%v)\n%s\nwant %s in it", strings.Join(args[1:], " "), err, out, c.want)

@@ -22,6 +22,8 @@ HEADERS = {"authorization": f"Bearer {KEY}"} if KEY else {}
 METADATA = list(HEADERS.items())
 logging.disable(logging.CRITICAL)
 
+SAME = "the same bits, type and shape"
+
 # numpy has no BF16, and so KServe has none.
 DATATYPES = [d for d in values.DATATYPES if d != "BF16"]
 
@@ -46,7 +48,7 @@ async def refused(name, status, words, work):
         except httpx.HTTPStatusError as error:
             assert error.response.status_code == status, error
             assert all(w in str(error) for w in words), error
-            return error
+            return str(error).split(" for url")[0]
         except grpc.RpcError as error:
             assert error.code() == status, error
             assert all(w in error.details() for w in words), error
@@ -88,10 +90,11 @@ async def tensors(rest, grpc_client):
                 how = "raw" if binary else "in JSON"
                 as_sent = [RequestedOutput("out", {"binary_data": True})]
                 outputs = as_sent if datatype == "FP16" else None
-                await table.call(f"REST infer {datatype} {list(shape)}, {how}", by_rest, model, array, binary, datatype, outputs)
-                await table.call(f"REST infer {datatype} {list(shape)}, {how}, raw out", by_rest, model, array, binary, datatype, as_sent)
+                each = "infer each datatype but BF16, rank 0 to 4"
+                await table.call(f"REST infer {datatype} {list(shape)}, {how}", by_rest, model, array, binary, datatype, outputs, row=(f"REST {each}, {how}", SAME))
+                await table.call(f"REST infer {datatype} {list(shape)}, {how}, raw out", by_rest, model, array, binary, datatype, as_sent, row=(f"REST {each}, {how}, raw out", SAME))
                 how = "raw" if binary else "typed contents"
-                await table.call(f"gRPC infer {datatype} {list(shape)}, {how}", by_grpc, model, array, binary, datatype)
+                await table.call(f"gRPC infer {datatype} {list(shape)}, {how}", by_grpc, model, array, binary, datatype, row=(f"gRPC {each}, {how}", SAME))
     await table.call("REST infer, binary_data_output", by_rest, "fp16-1", values.sample("FP16", (5,)), True, "FP16", None, parameters={"binary_data_output": True})
 
     async def nested():
@@ -103,7 +106,7 @@ async def tensors(rest, grpc_client):
         data = InferRequest("int64-2", [InferInput("in", [2, 2], "INT64", data=[[1, 2], [3, 4]])])
         got = await rest.infer(URL, data, model_name="int64-2", headers=dict(HEADERS))
         assert got.id and got.outputs[0].data == [1, 2, 3, 4], got
-        return f"id {got.id}"
+        return f"{got.outputs[0].data}, with the id that the client gave it"
 
     await table.call("REST infer of a dict with nested data", nested)
     await table.call("REST infer of an InferInput with nested data", by_input)

@@ -65,7 +65,7 @@ def output(name, binary=True, classes=0):
     return triton.InferRequestedOutput(name, binary_data=binary, class_count=classes)
 
 
-async def refused(name, status, words, work):
+async def refused(name, status, words, work, row=None):
     """A call that must fail, with this status and these words."""
 
     async def wanted():
@@ -79,7 +79,7 @@ async def refused(name, status, words, work):
             return f"{error.status()}: {error.message()}"
         raise AssertionError(f"answered with {got}")
 
-    await table.call(name, wanted)
+    await table.call(name, wanted, row=row)
 
 
 def both(binaries):
@@ -107,13 +107,16 @@ async def everything_of(datatype):
 
             if datatype == "BF16" and not binary_in:
                 continue  # the client itself refuses
+            table.section("binary_tensor_data" if not IS_GRPC and (binary_in or binary_out) else table.PROTOCOL)
             if in_json or out_json:
-                await refused(name, 400, ["binary"], infer)
+                row = f"infer FP16, BF16 in each shape{how}", f"{CODES[400] if IS_GRPC else 400}: JSON cannot carry it, ask for binary data"
+                await refused(name, 400, ["binary"], infer, row)
             else:
-                await table.call(name, echoed)
+                await table.call(name, echoed, row=(f"infer each datatype, rank 0 to 4, empty{how}", "the same bits, type and shape"))
 
 
 async def forms():
+    table.section(table.PROTOCOL)
     array = np.arange(6, dtype=np.float32).reshape(2, 3)
 
     async def all_outputs():
@@ -138,6 +141,12 @@ async def forms():
         assert r["id"] == "a request/1" and r["model_name"] == "fp32-2" and r["model_version"] == "1", r
         return values.same(got.as_numpy("out"), array)
 
+    async def several_classified():
+        got = await ask("infer", "two", [tensor("x", array[0]), tensor("y", array[1])], outputs=[output("sum", classes=2), output("product", binary=False, classes=1)])
+        best = [[v.decode() if isinstance(v, bytes) else v for v in got.as_numpy(name).flatten()] for name in ("sum", "product")]
+        assert best == [[f"{v:f}:0" for v in array[0] + array[1]], [f"{v:f}:0" for v in array[0] * array[1]]], best
+        return "value:index of each row, of both"
+
     async def not_finite():
         odd = np.array([[np.nan, np.inf, -np.inf, -0.0]], dtype=np.float32)
         got = await ask("infer", "fp32-2", [tensor("in", odd)], outputs=[output("out")])
@@ -161,7 +170,11 @@ async def forms():
     await table.call("infer two inputs, all outputs", all_outputs)
     await table.call("infer inputs and outputs in another order", other_order)
     await table.call("infer one output of two", one_output)
+    table.section("classification")
+    await table.call("infer two outputs, class_count of each", several_classified)
+    table.section("parameters, schedule_policy")
     await table.call("infer request_id, version, priority, timeout, parameters", identified)
+    table.section(table.PROTOCOL)
     await table.call("infer NaN and infinities", not_finite)
     await table.call("infer 60 MB", big)
     if not IS_GRPC:
@@ -170,6 +183,7 @@ async def forms():
 
 
 async def compressed():
+    table.section("(compression)")
     array = np.zeros((200, 500), dtype=np.float32)
     for algorithm in ["gzip", "deflate"]:
         if IS_GRPC:
@@ -186,6 +200,7 @@ async def compressed():
 
 
 async def errors():
+    table.section(table.PROTOCOL)
     array = np.ones((2, 3), dtype=np.float32)
     good = tensor("in", array)
 
@@ -223,11 +238,15 @@ async def errors():
     await refused("infer unknown output", 400, ["nothing"], infer(outputs=[output("nothing")]))
     await refused("infer output twice", 400, ["twice"], infer(outputs=[output("out"), output("out")]))
     await refused("infer negative shape", 400, [], infer(inputs=[negative()]))
+    table.section("not served")
     await refused("infer input in shared memory", 400, ["shared memory"], infer(inputs=[shared()]))
     await refused("infer output into shared memory", 400, ["shared memory"], infer(outputs=[remembered()]))
     await refused("infer sequence", 400, ["equence"], infer(sequence_id=7, sequence_start=True))
+    table.section("schedule_policy")
     await refused("infer timeout of 1 µs", 504, [], infer("imagenet", inputs=[pictures([open(PICTURE, "rb").read()] * 4)], timeout=1))
+    table.section("classification")
     await refused("infer classification of text", 400, ["out"], infer("bytes-1", inputs=[tensor("in", values.sample("BYTES", (2,)))], outputs=[output("out", classes=2)]))
+    table.section(table.PROTOCOL)
     await refused("infer more than a request may have", 413, [], infer(inputs=[tensor("in", np.zeros((5, 6_000_000), dtype=np.float32))]))
     await table.call("infer after all of these", alive)
 
@@ -275,9 +294,11 @@ async def of_pictures():
         assert got.as_numpy("logits").shape == (2, 1000)
         return "[2, 1000] from the tensor as the model defines it"
 
+    table.section("(pictures), classification")
     await table.call("infer pictures BYTES [1]", classified, 1, False)
     await table.call("infer pictures BYTES [3]", classified, 3, False)
     await table.call("infer pictures BYTES [2,1]", classified, 2, True)
+    table.section("(pictures)")
     await table.call("infer the picture model's own tensor", floats)
     await refused("infer a bad picture among good ones", 415, [], lambda: ask("infer", "imagenet", [pictures([cat, b"no picture", cat])]))
     await refused("infer a cut picture", 422, [], lambda: ask("infer", "imagenet", [pictures([cat[: len(cat) // 3]])]))
@@ -344,14 +365,18 @@ async def told():
     await table.call("get_model_metadata version", model, model_version="1")
     await table.call("get_model_metadata of a scalar", scalar)
     await table.call("get_model_metadata of a picture model", picture)
+    table.section("model_configuration")
     await table.call("get_model_config", config)
     await table.call("get_model_config version", config, model_version="1")
+    await refused("get_model_config unknown model", 404, ["nobody"], lambda: ask("get_model_config", "nobody"))
+    table.section(table.PROTOCOL)
     await refused("get_model_metadata unknown model", 404, ["nobody"], lambda: ask("get_model_metadata", "nobody"))
     await refused("get_model_metadata unknown version", 404, ["9"], lambda: ask("get_model_metadata", "fp32-2", model_version="9"))
-    await refused("get_model_config unknown model", 404, ["nobody"], lambda: ask("get_model_config", "nobody"))
 
 
 async def counted():
+    table.section("statistics")
+
     async def statistics(**kwargs):
         async def successes():
             s = await document("get_inference_statistics", "int64-1", **kwargs)
@@ -378,6 +403,8 @@ async def counted():
 
 
 async def repository():
+    table.section("model_repository")
+
     async def index():
         got = await document("get_model_repository_index")
         got = got["models"] if IS_GRPC else got
@@ -476,13 +503,17 @@ async def settings():
         assert log_value(got["log_info"]) is True, got
         return "changed, and back"
 
+    table.section("trace")
     await table.call("update_trace_settings, get_trace_settings", trace)
+    table.section("logging")
     await table.call("update_log_settings, get_log_settings", log)
+    table.section("trace")
     await refused("update_trace_settings unknown setting", 400, ["trace_pace"], lambda: ask("update_trace_settings", settings={"trace_pace": "1"}))
     for name, value in {"trace_file": "/etc/passwd", "trace_mode": "opentelemetry", "trace_level": ["TIMESTAMPS", "TENSORS"]}.items():
         await refused(f"update_trace_settings {name}", 400, [name.split("_")[1]], lambda n=name, v=value: ask("update_trace_settings", settings={n: v}))
     await refused("update_trace_settings wrong value", 400, [], lambda: ask("update_trace_settings", settings={"trace_level": ["LOUD"]}))
     await refused("get_trace_settings unknown model", 404, ["nobody"], lambda: ask("get_trace_settings", model_name="nobody"))
+    table.section("logging")
     await refused("update_log_settings unknown setting", 400, ["log_color"], lambda: ask("update_log_settings", {"log_color": True}))
     await refused("update_log_settings of a file", 400, ["log_file"], lambda: ask("update_log_settings", {"log_file": "/etc/passwd"}))
 
@@ -492,6 +523,7 @@ def log_value(v):
 
 
 async def memory():
+    table.section("not served")
     global CODES
     was, CODES = CODES, {**CODES, 400: "StatusCode.UNIMPLEMENTED"}
     for method, args in {
@@ -508,6 +540,7 @@ async def memory():
 
 async def at_once():
     """Many calls that wait for each other's answers in no order."""
+    table.section(table.PROTOCOL)
     wants = [np.full((1, 3), i, dtype=np.float32) for i in range(20)]
 
     async def together():
@@ -556,6 +589,7 @@ async def cancelled():
 
 
 async def streams():
+    table.section("(gRPC stream)")
     wants = [values.sample("FP32", (1, n + 1)) for n in range(8)]
 
     async def requests():
@@ -585,11 +619,12 @@ async def streams():
         return f"{len(good)} answers in their order, and between them: {errors[0].message()}"
 
     for way in [{}, {"compression_algorithm": "gzip"}, {"compression_algorithm": "deflate"}]:
-        await table.call("stream " + " ".join(way.values()), streamed, **way)
+        await table.call(" ".join(["start_stream, async_stream_infer" if not AIO else "stream_infer", *way.values()]), streamed, **way)
 
 
 async def keyed():
     """Probes need no key; all else says so."""
+    table.section("(keys)")
     global HEADERS
     right, HEADERS = HEADERS, {}
     array = np.ones((2, 3), dtype=np.float32)
