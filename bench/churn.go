@@ -51,6 +51,9 @@ func (b *bench) churns(ctx context.Context) ([]churn, error) {
 		all = append(all, *one)
 	}
 	dir := filepath.Dir(b.out)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
 	if err := writeCurves(filepath.Join(dir, "churn.csv"), all); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -447,6 +448,7 @@ func (f *Fleet) drain(e *entry) {
 		if f.o.Unloaded != nil && !f.succeeded(e) {
 			f.o.Unloaded(v)
 		}
+		debug.FreeOSMemory() // Go's part: its heap would grow to a multiple of what loads leave behind
 	})
 }
 
