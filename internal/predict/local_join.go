@@ -164,7 +164,7 @@ func (j *tensorJob) run(ctx context.Context, in []*tensor.Tensor) ([]*tensor.Ten
 	if err != nil {
 		return nil, 0, err
 	}
-	took, err := j.local.infer(ctx, j.model, func() error { return j.model.RunTensors(ctx, in, out) })
+	took, err := j.local.infer(ctx, j.model, tensor.Size(in), func() error { return j.model.RunTensors(ctx, in, out) })
 	return out, took, err
 }
 

@@ -97,7 +97,7 @@ func (j *pictureJob) alone(ctx context.Context, memory *laneMemory) error {
 	l, m := j.local, j.model
 	return l.onLane(ctx, memory, m, j.encoded, j.info, j.plan, func(slot *fleet.Slot, decode, preprocess time.Duration) (err error) {
 		j.decoding, j.preprocessing = decode, preprocess
-		j.inferring, err = l.infer(ctx, m, func() (err error) {
+		j.inferring, err = l.infer(ctx, m, int64(len(slot.Row)), func() (err error) {
 			if j.raw == nil {
 				j.out, err = m.InferRow(ctx, slot, j.wanted)
 				return err
@@ -116,14 +116,14 @@ func (j *pictureJob) alone(ctx context.Context, memory *laneMemory) error {
 	})
 }
 
-// infer times a run of the model, and lets it know how that ended.
-func (l *Local) infer(ctx context.Context, m *fleet.Model, run func() error) (time.Duration, error) {
+// infer times a run of the model on so many bytes, and lets it know how that ended.
+func (l *Local) infer(ctx context.Context, m *fleet.Model, size int64, run func() error) (time.Duration, error) {
 	took, err := l.stage(ctx, "infer", run)
 	switch {
 	case err == nil:
-		m.Answered(took)
+		m.Answered(took, size)
 	case ctx.Err() != nil:
-		m.Overran(took)
+		m.Overran(took, size)
 	}
 	return took, err
 }
@@ -174,7 +174,7 @@ func (j *pictureJob) fill(memory *laneMemory, row []byte) error {
 func (l *Local) compute(ctx context.Context, batch *fleet.Batch, in []*pictureJob, from, to int, input time.Duration) error {
 	lead := in[from]
 	var parts [][]*tensor.Tensor
-	took, err := l.infer(ctx, lead.model, func() (err error) {
+	took, err := l.infer(ctx, lead.model, int64(to-from)*int64(len(batch.Row(from))), func() (err error) {
 		if lead.raw != nil {
 			return batch.Infer(ctx, from, to)
 		}
