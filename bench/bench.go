@@ -98,13 +98,13 @@ func (b *bench) serve(ctx context.Context) (err error) {
 
 // serve starts the program on a free port and waits until it is ready. Its log is
 // what it is by default, in a file beside the data directory.
-func serve(ctx context.Context, program, data string) (*process, string, error) {
+func serve(ctx context.Context, program, data string, more ...string) (*process, string, error) {
 	log, err := os.Create(data + ".log")
 	if err != nil {
 		return nil, "", err
 	}
 	defer func() { _ = log.Close() }() // the child has it too
-	p, err := startWith(ctx, log, "", program, "serve", "--listen", "127.0.0.1:0", "--data", data)
+	p, err := startWith(ctx, log, "", program, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data}, more...)...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -172,6 +172,16 @@ func (b *bench) all(ctx context.Context) (*report, error) {
 	}
 	if wanted("isolation") {
 		if r.isolation, err = b.isolations(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if wanted("hotload") {
+		if r.hotload, err = b.hotloads(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if wanted("churn") {
+		if r.churn, err = b.churns(ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -283,10 +283,7 @@ func (r *report) calibrations(b *strings.Builder) {
 	if len(r.calibration) == 0 {
 		return
 	}
-	fmt.Fprintf(b, `
-## Calibration against a grid
-
-`+"`goshawk models calibrate`"+` with its default budget, then a grid of 1 to all cores in threads and in instances and batches of 1 to 16
+	fmt.Fprintf(b, ``+"`goshawk models calibrate`"+` with its default budget, then a grid of 1 to all cores in threads and in instances and batches of 1 to 16
 (1 alone where a model's answers depend on the rows beside, as those of a dynamically quantized one do), each twice; then
 what the calibration chose and each of the grid's best three by turns, each in a process of its own that does nothing but run
 the model at this setting. Pairs during which other programs took more than %.0f %% of the machine were measured again. A setting is threads x instances, batch. Bar: lower end of the rate's ratio at least %.2f.

@@ -172,10 +172,7 @@ func (r *report) isolations(b *strings.Builder) {
 	if len(r.isolation) == 0 {
 		return
 	}
-	b.WriteString(`
-## A process of its own
-
-The same model in the server's process ("here") and in one of its own ("apart"), by turns, over HTTP. squeezenet gets photos of
+	b.WriteString(`The same model in the server's process ("here") and in one of its own ("apart"), by turns, over HTTP. squeezenet gets photos of
 500 x 375 (602 KB of tensor cross to the process); tiny adds four numbers, so that its request is the way there and back.
 CPU is that of both processes. p50 is over all answers.
 

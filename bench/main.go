@@ -37,11 +37,11 @@ func main() {
 	flag.StringVar(&o.out, "out", "docs/benchmarks.md", "report to write")
 	flag.IntVar(&o.pairs, "pairs", 12, "alternating pairs a condition")
 	flag.DurationVar(&o.duration, "duration", 2*time.Second, "of one side of a pair")
-	flag.StringVar(&o.only, "only", "", "any of start,ratio,overload,large,isolation,calibration,step; empty is all")
+	flag.StringVar(&o.only, "only", "", "any of start,ratio,overload,large,isolation,hotload,churn,calibration,step; empty is all")
 	flag.StringVar(&o.models, "models", "cifar10,imagenet,squeezenet,mobilenetv2-int8", "models of the part calibration")
 	flag.DurationVar(&o.objective, "objective", 50*time.Millisecond, "latency objective of the part step")
 	flag.StringVar(&o.plots, "plots", "bin", "folder for the plot and the figures of the part step")
-	flag.BoolVar(&o.bars, "bars", false, "of the ratios, only the condition that a bar speaks of")
+	flag.BoolVar(&o.bars, "bars", false, "of the ratios, only the condition that a bar speaks of; of hotload, only the first")
 	flag.Parse()
 	if err := run(context.Background(), o, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,7 +12,7 @@ import (
 	"time"
 )
 
-// report is everything that was measured; write makes the page of it.
+// report is what a run measured; write makes the page of it.
 type report struct {
 	options
 	began    time.Time
@@ -23,6 +24,8 @@ type report struct {
 	start    *startup
 
 	isolation   []isolated
+	hotload     []*hotload
+	churn       []churn
 	calibration []calibrated
 	step        *steps
 	peak        int64 // bytes, the server's high-water mark over all of it
@@ -31,42 +34,76 @@ type report struct {
 const floorBar = 1.05
 
 func (r *report) write(path string) error {
-	var b strings.Builder
-	r.head(&b)
-	r.ratios(&b)
-	r.overloads(&b)
-	r.larges(&b)
-	r.isolations(&b)
-	r.calibrations(&b)
-	r.steps(&b)
-	r.startup(&b)
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(path, []byte(b.String()), 0o644)
+	return os.WriteFile(path, []byte(r.page(string(old))), 0o644)
+}
+
+// page is the whole page: the sections that were measured, and of the others
+// what the old page has of them.
+func (r *report) page(old string) string {
+	var b strings.Builder
+	r.head(&b)
+	for _, s := range []struct {
+		title string
+		write func(*strings.Builder)
+	}{
+		{"Server against the bare loop", r.ratios},
+		{"Twice the capacity", r.overloads},
+		{"A 12-megapixel photo", r.larges},
+		{"A process of its own", r.isolations},
+		{"While something else is loaded", r.hotloads},
+		{"A thousand models", r.churns},
+		{"Calibration against a grid", r.calibrations},
+		{"A step to twice what the server can do", r.steps},
+		{"Start and memory", r.startup},
+	} {
+		var text strings.Builder
+		s.write(&text)
+		switch {
+		case text.Len() > 0:
+			fmt.Fprintf(&b, "\n## %s\n\nMeasured on %s, commit %s.\n\n%s", s.title, r.began.UTC().Format("2006-01-02 15:04 UTC"), r.commit, &text)
+		default:
+			b.WriteString(section(old, s.title))
+		}
+	}
+	return b.String()
+}
+
+// section is what a page has under a heading, with the heading and the empty line
+// before it; nothing when it has none.
+func section(page, title string) string {
+	_, text, found := strings.Cut(page, "\n## "+title+"\n")
+	if !found {
+		return ""
+	}
+	text, _, _ = strings.Cut(text, "\n## ")
+	return "\n## " + title + "\n" + text
 }
 
 func (r *report) head(b *strings.Builder) {
 	fmt.Fprintf(b, `# Benchmarks
 
-Written by `+"`make bench`"+` on %s: commit %s, %s, %d cores (%s), %s.
+Written by `+"`make bench`"+`, on %d cores (%s), %s, %s. Each section says when it was measured: `+"`go run ./bench -only PART,…`"+` measures some of them
+anew and leaves the others. Last by
 
 %s
 
 Pairs alternate in one run; a ratio is the median over the pairs with its 95 %% interval (bootstrap). CPU is user and
 system time of the whole process. The client runs on the same cores, so rates are lower than a machine of its own would give.
-`, r.began.UTC().Format("2006-01-02 15:04 UTC"), r.commit, runtime.Version(), runtime.NumCPU(), processor(), system(),
-		strings.TrimSpace(r.versions))
+`, runtime.NumCPU(), processor(), system(), runtime.Version(), strings.TrimSpace(r.versions))
 }
 
 func (r *report) ratios(b *strings.Builder) {
 	if len(r.series) == 0 {
 		return
 	}
-	b.WriteString(`
-## Server against the bare loop
-
-The loop decodes, preprocesses and infers with one thread a core and no server: the same code, as a program of its own with
+	b.WriteString(`The loop decodes, preprocesses and infers with one thread a core and no server: the same code, as a program of its own with
 the kernel's defaults. The null server is plain net/http that reads the same body and answers a constant of the same size. The
 "floor" is loop CPU + null server CPU. The server sets its threads' timers and policy so that they leave inference alone
 (docs/adr/0001-engine.md); "tuned" is the floor of a loop that does so too: what is left then is what serving costs by itself. Each pair has
@@ -103,10 +140,7 @@ func (r *report) overloads(b *strings.Builder) {
 		return
 	}
 	goodput, next := make([]float64, len(r.overload)), make([]float64, len(r.overload))
-	b.WriteString(`
-## Twice the capacity
-
-Poisson arrivals at twice the rate that a closed load of 8 had just before (squeezenet, 500 x 375). "Next" is a request sent
+	b.WriteString(`Poisson arrivals at twice the rate that a closed load of 8 had just before (squeezenet, 500 x 375). "Next" is a request sent
 when the last of them has been sent and their answers are still outstanding.
 
 | round | peak /s | offered | refused | goodput /s (within 1 s) | goodput ÷ peak | next ms |
@@ -126,10 +160,7 @@ func (r *report) larges(b *strings.Builder) {
 		return
 	}
 	values := make([]float64, len(r.large))
-	b.WriteString(`
-## A 12-megapixel photo
-
-One thread, in process. "Entropy" is the JPEG decoder at 1/8 and nothing else; "small" is the whole way of a 500 x 375 photo;
+	b.WriteString(`One thread, in process. "Entropy" is the JPEG decoder at 1/8 and nothing else; "small" is the whole way of a 500 x 375 photo;
 "large" the whole way of the 12-megapixel baseline photos. The cost that the size adds is (large - small) ÷ entropy.
 
 | round | entropy ms | small ms | large ms | (large - small) ÷ entropy |
@@ -147,11 +178,8 @@ func (r *report) startup(b *strings.Builder) {
 	if r.start == nil {
 		return
 	}
-	fmt.Fprintf(b, `
-## Start and memory
-
-Start to the first answer %s s, to ready %s s (%d starts). Memory when idle, both built-in models loaded: PSS %.0f MB.
-High-water mark after everything above: %.0f MB.
+	fmt.Fprintf(b, `Start to the first answer %s s, to ready %s s (%d starts). Memory when idle, both built-in models loaded: PSS %.0f MB.
+High-water mark of the servers that this run measured: %.0f MB.
 `, r.start.First, r.start.Ready, r.start.First.Pairs, float64(r.start.IdlePSS)/1e6, float64(r.peak)/1e6)
 }
 

@@ -229,10 +229,7 @@ func (r *report) steps(b *strings.Builder) {
 	if s == nil {
 		return
 	}
-	fmt.Fprintf(b, `
-## A step to twice what the server can do
-
-%s, 500 x 375, with a latency objective of %v; %d rounds of Poisson arrivals at half of what a closed load of 3 had just before
+	fmt.Fprintf(b, `%s, 500 x 375, with a latency objective of %v; %d rounds of Poisson arrivals at half of what a closed load of 3 had just before
 (%.0f/s in the middle), twice that, and half again. Seconds of all rounds together; percentiles are of what was answered.
 Calibrated: %s
 

@@ -28,7 +28,8 @@ type servingFunc func(cfg *config.Config) map[string]app.Serving
 func newModels(c *console, h rooms) *cobra.Command {
 	cmd := group("models", "Add, list, check and remove models")
 	cmd.Long = `Models looks after the models under --data. It works beside a running server,
-which takes the changes up within two seconds, and without one.`
+which takes the changes up within two seconds, and without one. Beside one, ls and
+inspect show what it does with each version, and the memory that it takes.`
 	cmd.AddCommand(newModelsAdd(c, h), newModelsList(c, h), newModelsInspect(c, h), newModelsRemove(c, h),
 		newModelsVerify(c, h), newModelsCalibrate(c, h), newModelsAlias(c, h), newModelsRollback(c, h), newModelsHistory(c, h))
 	return cmd
@@ -140,8 +141,6 @@ func newModelsList(c *console, h rooms) *cobra.Command {
 		Use:     "ls",
 		Aliases: []string{"list"},
 		Short:   "List the models",
-		Long: `List shows the versions that there are, and, beside a running server, what it does
-with them and the memory that they take.`,
 		Example: `  goshawk models ls
   goshawk models ls -o json --data /var/lib/goshawk`,
 		Args: noArguments,
@@ -399,6 +398,7 @@ type versionDocument struct {
 func document(v fleet.Version, kind model.Kind, now map[string]app.Serving) versionDocument {
 	d := versionDocument{Name: v.Name, Version: v.Digest, Kind: kind, Aliases: append([]string{}, v.Aliases...), BuiltIn: v.BuiltIn, Required: v.Required}
 	if s, served := now[v.Digest]; served {
+		s.Version = "" // it stands beside
 		d.Serving = &s
 	}
 	if !v.Added.IsZero() {

@@ -17,7 +17,7 @@ import (
 // Serving is what a running server does with a version, for the commands beside
 // it.
 type Serving struct {
-	Version     string             `json:"version"` // sha256:HEX
+	Version     string             `json:"version,omitempty"` // sha256:HEX
 	State       string             `json:"state"`
 	Reason      string             `json:"reason,omitempty"`
 	MemoryBytes int64              `json:"memory_bytes,omitempty"`

@@ -115,3 +115,17 @@ func TestExplicitLoadsWhatIsAskedFor(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestExplicitLoadsARequiredNameOfSeveralVersions, of which the oldest is not
+// what the name means.
+func TestExplicitLoadsARequiredNameOfSeveralVersions(t *testing.T) {
+	s := newShelf(t)
+	s.put(tiny("pets", "old"), "default")
+	fresh := s.put(tiny("pets", "new"), "default")
+	s.edit(func(v []fleet.Version) []fleet.Version { v[1].Required = true; return v })
+	f := s.start(fleet.Options{Explicit: true})
+	ready(t, f)
+	if got := stateOf(f, fresh); got != fleet.Ready {
+		t.Errorf("the required version is %s when the server is ready", got)
+	}
+}

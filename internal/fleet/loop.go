@@ -173,8 +173,9 @@ func (f *Fleet) sync(ctx context.Context) []*entry {
 func (f *Fleet) enter(versions []Version) (leaving []*entry) {
 	leaving = append(f.condemned(), f.doze()...)
 	leaving = append(leaving, f.exchanged()...)
+	needed := f.needed(versions)
 	for _, v := range versions {
-		f.meet(v)
+		f.meet(v, needed)
 		state := Loading
 		switch {
 		case f.off[v.Name]:
@@ -229,14 +230,15 @@ func (f *Fleet) condemned() (leaving []*entry) {
 	return leaving
 }
 
-// meet decides what becomes of a name that was never here. f.mu is held.
-func (f *Fleet) meet(v Version) {
+// meet decides what becomes of a name that was never here: readiness may depend on
+// it, on whichever of its versions. f.mu is held.
+func (f *Fleet) meet(v Version, needed []string) {
 	if f.seen[v.Name] {
 		return
 	}
 	f.seen[v.Name] = true
-	name, _, _ := strings.Cut(f.o.Default, "@")
-	if f.o.Explicit && !v.Required && v.Name != name {
+	names := func(ref string) bool { return ref == v.Name || strings.HasPrefix(ref, v.Name+"@") }
+	if f.o.Explicit && !slices.ContainsFunc(needed, names) {
 		f.off[v.Name] = true
 	}
 }

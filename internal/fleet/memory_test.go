@@ -133,8 +133,8 @@ func TestMoreModelsThanMemory(t *testing.T) {
 	if awake > 3 {
 		t.Errorf("%d models are awake, and 3 fit", awake)
 	}
-	if n, err := testutil.GatherAndCount(registry, "goshawk_memory_budget_bytes", "goshawk_memory_models_bytes", "goshawk_models_sleeping", "goshawk_model_wakes_total", "goshawk_model_evictions_total", "goshawk_model_wakes_refused_total"); err != nil || n != 6 {
-		t.Errorf("%d metrics of memory, %v; want 6", n, err)
+	if n, err := testutil.GatherAndCount(registry, "goshawk_memory_budget_bytes", "goshawk_memory_models_bytes", "goshawk_memory_native_bytes", "goshawk_models_sleeping", "goshawk_model_wakes_total", "goshawk_model_evictions_total", "goshawk_model_wakes_refused_total"); err != nil || n != 7 {
+		t.Errorf("%d metrics of memory, %v; want 7", n, err)
 	}
 	if wakes, sleeps := fleet.Wakes(f); wakes == 0 || sleeps == 0 {
 		t.Errorf("%d wakes and %d put to sleep; want some of both", wakes, sleeps)

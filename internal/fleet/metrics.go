@@ -10,8 +10,8 @@ import (
 type collector struct {
 	fleet *Fleet
 
-	ready, load, bytes, cold                          *prometheus.Desc
-	budget, held, sleeping, wakes, evictions, refused *prometheus.Desc
+	ready, load, bytes, cold                                  *prometheus.Desc
+	budget, held, native, sleeping, wakes, evictions, refused *prometheus.Desc
 }
 
 func newCollector(f *Fleet) *collector {
@@ -27,6 +27,7 @@ func newCollector(f *Fleet) *collector {
 		cold:      one("goshawk_model_cold_start_seconds", "Parts of the time until a loaded version answered, which add up to it: wait, fetch, verify, session, warm_up, first_answer.", append(labels, "part")...),
 		budget:    one("goshawk_memory_budget_bytes", "Memory that all models together may take; 0 is no bound."),
 		held:      one("goshawk_memory_models_bytes", "Memory that all models take, those included that are being unloaded."),
+		native:    one("goshawk_memory_native_bytes", "Memory that the process has allocated outside of Go's: models, runs, decoders; 0 where it cannot be known."),
 		sleeping:  one("goshawk_models_sleeping", "Versions that are loaded when a request names them."),
 		wakes:     one("goshawk_model_wakes_total", "Versions that slept and were loaded for a request."),
 		evictions: one("goshawk_model_evictions_total", "Versions put to sleep because others needed their memory."),
@@ -36,7 +37,7 @@ func newCollector(f *Fleet) *collector {
 
 // Describe sends the descriptions.
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.ready, c.load, c.bytes, c.cold, c.budget, c.held, c.sleeping, c.wakes, c.evictions, c.refused} {
+	for _, d := range []*prometheus.Desc{c.ready, c.load, c.bytes, c.cold, c.budget, c.held, c.native, c.sleeping, c.wakes, c.evictions, c.refused} {
 		to <- d
 	}
 }
@@ -62,6 +63,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	}{
 		{c.budget, prometheus.GaugeValue, float64(f.o.Budget)},
 		{c.held, prometheus.GaugeValue, float64(held)},
+		{c.native, prometheus.GaugeValue, float64(f.scale.used())},
 		{c.sleeping, prometheus.GaugeValue, float64(sleeping)},
 		{c.wakes, prometheus.CounterValue, float64(wakes)},
 		{c.evictions, prometheus.CounterValue, float64(evictions)},

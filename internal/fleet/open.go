@@ -45,7 +45,8 @@ func (f *Fleet) open(ctx context.Context, v Version, e *entry, watch *stopwatch)
 	defer cancel()
 	f.scale.Lock() // nothing else is loaded or unloaded while this is weighed
 	defer f.scale.Unlock()
-	m, err := load(infer.Aside(ctx), opening{engines: by, scale: f.scale, watch: watch}, p, v)
+	ctx = infer.Aside(ctx)
+	m, err := load(ctx, opening{engines: by, scale: f.scale, watch: watch}, p, v)
 	if err != nil {
 		return nil, err
 	}

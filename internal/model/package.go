@@ -56,7 +56,10 @@ type Binding struct {
 
 // Open reads a package: its manifest, its labels and the digest of its files.
 // Everything that the manifest names must be a file of the package.
-func Open(fsys fs.FS) (*Package, error) {
+func Open(fsys fs.FS) (*Package, error) { return openAs(fsys, "") }
+
+// openAs takes the digest as known, where it is.
+func openAs(fsys fs.FS, known string) (*Package, error) {
 	files, err := walk(fsys, DefaultLimits)
 	if err != nil {
 		return nil, err
@@ -73,8 +76,10 @@ func Open(fsys fs.FS) (*Package, error) {
 	if err := p.read(files); err != nil {
 		return nil, err
 	}
-	if p.Digest, err = digest(fsys, files); err != nil {
-		return nil, err
+	if p.Digest = known; known == "" {
+		if p.Digest, err = digest(fsys, files); err != nil {
+			return nil, err
+		}
 	}
 	return p, nil
 }

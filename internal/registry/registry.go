@@ -43,6 +43,7 @@ type Registry struct {
 	changed  chan struct{}
 	now      atomic.Pointer[state] // an immutable state
 	writing  sync.Mutex            // held while now is being replaced
+	verified model.Verified
 
 	stop   context.CancelFunc // of the spool's loop; nil before Start
 	done   chan struct{}
@@ -218,7 +219,7 @@ func (r *Registry) Open(_ context.Context, digest string) (*model.Package, error
 	if err != nil {
 		return nil, err
 	}
-	p, err := model.Open(fsys)
+	p, err := r.verified.Open(fsys, digest)
 	if err != nil {
 		return nil, err
 	}

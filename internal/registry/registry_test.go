@@ -295,3 +295,23 @@ func TestAnUnusableDirectoryNamesTheNextStep(t *testing.T) {
 		t.Errorf("below a file: %v", err)
 	}
 }
+
+func TestServedTellsOfAnotherHolder(t *testing.T) {
+	dir := t.TempDir()
+	if Served(dir) {
+		t.Error("an empty directory is said to be served")
+	}
+	r, err := Open(dir, nil, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !Served(dir) {
+		t.Error("a directory that is held is said not to be")
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if Served(dir) {
+		t.Error("a directory that was given free is said to be held")
+	}
+}

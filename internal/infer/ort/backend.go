@@ -202,6 +202,14 @@ func (b *Backend) total(native unsafe.Pointer) (int64, error) {
 	return int64(bytes), err
 }
 
+// yields tells whether a load goes to a thread that takes only what time is
+// left: not a small one, which is over before that thread begins, and not one
+// that makes threads of its own, which would yield for ever as their maker does.
+func yields(ctx context.Context, bytes int, o infer.Options) bool {
+	const small = 1 << 20
+	return infer.IsAside(ctx) && bytes >= small && o.IntraThreads <= 1
+}
+
 func (b *Backend) load(ctx context.Context, model []byte, o infer.Options) (unsafe.Pointer, error) {
 	var options unsafe.Pointer
 	raw := C.int(0)
@@ -227,7 +235,13 @@ func (b *Backend) load(ctx context.Context, model []byte, o infer.Options) (unsa
 	})
 	var native unsafe.Pointer
 	// model is read during the call only: the runtime parses it into its own memory.
-	status := C.gh_load(b.rt, unsafe.Pointer(unsafe.SliceData(model)), C.size_t(len(model)), options, &native)
+	data, size := unsafe.Pointer(unsafe.SliceData(model)), C.size_t(len(model))
+	var status unsafe.Pointer
+	if yields(ctx, len(model), o) {
+		status = C.gh_load_aside(b.rt, data, size, options, &native)
+	} else {
+		status = C.gh_load(b.rt, data, size, options, &native)
+	}
 	stop()
 	mu.Lock()
 	loading = false

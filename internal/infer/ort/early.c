@@ -8,7 +8,11 @@
 #include <string.h>
 #ifdef __linux__
 #include <sched.h>
+#include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 // ONNX Runtime's Linux builds keep a telemetry database under ~/.cache and look
@@ -18,23 +22,37 @@ static void no_telemetry(void) { setenv("ORT_DISABLE_TELEMETRY", "1", 1); }
 
 // The threads that serve requests, and Go's monitor thread, wake up hundreds of
 // times a second, and by default the kernel lets each of them push an inference
-// off its core. Two settings make them wait for a pause instead:
+// off its core. Three settings make them wait for a pause instead:
 //
 // - a timer slack of 20 ms: the monitor wakes up every 20 µs to 10 ms while cgo
 //   calls run, and the kernel merges most of that. Timers in this process may be
 //   late by as much, which is little beside the queue's and the callers' bounds;
 // - SCHED_BATCH: a thread that wakes up does not preempt one that runs. A policy
-//   that somebody gave the process stays.
+//   that somebody gave the process stays;
+// - slices of 20 ms instead of some 1.4: a run is seldom cut in two because others
+//   of this process wait. Other programs lose nothing by it: the kernel lets a
+//   thread with shorter slices go first. Linux knows them since 6.12, and takes
+//   no notice before.
 //
-// Both are inherited by every thread made later, which is why they are set
+// All are inherited by every thread made later, which is why they are set
 // before there are any. GOSHAWKTEST_SCHEDULING=off leaves the kernel's defaults.
 static void let_inference_run(void) {
 #ifdef __linux__
   const char *setting = getenv("GOSHAWKTEST_SCHEDULING");
   if (setting != NULL && strcmp(setting, "off") == 0) return;
   prctl(PR_SET_TIMERSLACK, 20000000UL, 0UL, 0UL, 0UL);
-  struct sched_param none = {0};
-  if (sched_getscheduler(0) == SCHED_OTHER) sched_setscheduler(0, SCHED_BATCH, &none);
+  if (sched_getscheduler(0) != SCHED_OTHER) return;
+  const struct { // of the system call, in its first version, which every kernel takes
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period; // runtime is the slice, in ns
+  } batch = {.size = 48, .policy = SCHED_BATCH, .nice = getpriority(PRIO_PROCESS, 0), .runtime = 20000000};
+  if (syscall(SYS_sched_setattr, 0, &batch, 0U) != 0) {
+    const struct sched_param none = {0};
+    sched_setscheduler(0, SCHED_BATCH, &none);
+  }
 #endif
 }
 

@@ -71,6 +71,7 @@ func (s *session) compute(ctx context.Context, c *call) unsafe.Pointer {
 	if ctx.Done() == nil {
 		return C.gh_run(rt, s.native, c.c)
 	}
+	aside := infer.IsAside(ctx)
 	run := c.run
 	stop := context.AfterFunc(ctx, func() {
 		c.mu.Lock()
@@ -80,7 +81,12 @@ func (s *session) compute(ctx context.Context, c *call) unsafe.Pointer {
 			C.gh_terminate(rt, c.c)
 		}
 	})
-	status := C.gh_run(rt, s.native, c.c)
+	var status unsafe.Pointer
+	if aside {
+		status = C.gh_run_aside(rt, s.native, c.c)
+	} else {
+		status = C.gh_run(rt, s.native, c.c)
+	}
 	if !stop() {
 		c.mu.Lock()
 		c.run++

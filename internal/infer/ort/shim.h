@@ -65,6 +65,7 @@ ort_status *gh_provider(gh_runtime *, void *options, int provider);
 void gh_options_cancel(gh_runtime *, void *options);
 void gh_options_free(gh_runtime *, void *options);
 ort_status *gh_load(gh_runtime *, const void *model, size_t bytes, void *options, void **session);
+ort_status *gh_load_aside(gh_runtime *, const void *model, size_t bytes, void *options, void **session);
 void gh_unload(gh_runtime *, void *session);
 ort_status *gh_arena_total(gh_runtime *, const void *session, int64_t *bytes);
 
@@ -78,6 +79,7 @@ void gh_describe_free(gh_runtime *, void *info);
 gh_call *gh_call_new(gh_runtime *, size_t ins, size_t outs, ort_status **failed);
 void gh_call_free(gh_runtime *, gh_call *);
 ort_status *gh_run(gh_runtime *, void *session, gh_call *);
+ort_status *gh_run_aside(gh_runtime *, void *session, gh_call *);
 ort_status *gh_strings(gh_runtime *, const void *value, void *to, size_t bytes, size_t *offsets, size_t count);
 void gh_release(gh_runtime *, gh_call *);
 void gh_terminate(gh_runtime *, gh_call *);

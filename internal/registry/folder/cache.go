@@ -15,7 +15,10 @@ import (
 )
 
 // Cache keeps packages by their digest. It may be deleted while nobody uses it.
-type Cache struct{ dir string }
+type Cache struct {
+	dir      string
+	verified model.Verified
+}
 
 // OpenCache takes a directory, which it makes where there is none, and removes
 // what a crash left half done in it.
@@ -32,7 +35,7 @@ func OpenCache(dir string) (*Cache, error) {
 			return nil, fmt.Errorf("clean up the cache of models: %w", err)
 		}
 	}
-	return &Cache{dir}, nil
+	return &Cache{dir: dir}, nil
 }
 
 const (
@@ -79,7 +82,7 @@ func (c *Cache) Open(_ context.Context, digest string) (*model.Package, error) {
 	if !ok {
 		return nil, problem.ModelNotFound.New("the package %s is not here", wording.Cut(digest))
 	}
-	p, err := model.Open(os.DirFS(dir))
+	p, err := c.verified.Open(os.DirFS(dir), digest)
 	if err == nil && p.Digest == digest {
 		return p, nil
 	}

@@ -1,0 +1,194 @@
+//go:build cgo && (linux || darwin)
+
+// Loads and first runs on threads that take only the time that nobody else
+// wants, so that who is being answered does not notice them.
+
+#define _GNU_SOURCE // SCHED_IDLE, pthread_condattr_setclock
+
+#include "shim.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#endif
+
+#ifdef __linux__
+
+// task is work for a thread of its own. Its starter waits for it, so that it and
+// what it points to, Go's pinned memory included, outlive the thread.
+typedef struct {
+  void (*work)(void *);
+  void *job;
+  int look; // whether there is time to be had is looked at first
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  pid_t tid; // 0 until it yields
+  int done;
+} task;
+
+// Whether a thread that yields can be made one like the others again: that asks
+// for CAP_SYS_NICE, or RLIMIT_NICE.
+static int returns;
+
+static void *try_return(void *p) {
+  const struct sched_param none = {0};
+  returns = sched_setscheduler(0, SCHED_IDLE, &none) == 0 && sched_setscheduler(0, SCHED_BATCH, &none) == 0;
+  return p;
+}
+
+static void find_out(void) {
+  pthread_t thread; // which ends, whatever became of it
+  if (pthread_create(&thread, NULL, try_return, NULL) == 0) pthread_join(thread, NULL);
+}
+
+static pthread_once_t found_out = PTHREAD_ONCE_INIT;
+
+// crowded tells whether more threads want to run than there are cores, in most
+// looks of the next 10 ms. Where nothing is left over, a thread that takes what
+// is left over would never end, if it cannot be helped out.
+static int crowded(void) {
+  enum { LOOKS = 5 };
+  int full = 0;
+  const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  prctl(PR_SET_TIMERSLACK, 50000UL, 0UL, 0UL, 0UL); // of this thread alone
+  for (int i = 0; i < LOOKS; i++) {
+    long running = 0;
+    FILE *f = fopen("/proc/loadavg", "re");
+    if (f == NULL) return 0;
+    if (fscanf(f, "%*f %*f %*f %ld/", &running) == 1 && running - 1 >= cores) full++; // - 1: this thread
+    fclose(f);
+    const struct timespec pause = {0, 2000000};
+    nanosleep(&pause, NULL);
+  }
+  return full >= LOOKS - 1;
+}
+
+static void *begin(void *p) {
+  task *t = p;
+  sigset_t all; // what is sent to the process is for Go's threads; faults are our own
+  sigfillset(&all);
+  const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
+  for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&all, faults[i]);
+  pthread_sigmask(SIG_SETMASK, &all, NULL);
+  const struct sched_param none = {0};
+  if ((returns || !t->look || !crowded()) && sched_setscheduler(0, SCHED_IDLE, &none) == 0) {
+    pthread_mutex_lock(&t->lock);
+    t->tid = (pid_t)syscall(SYS_gettid);
+    pthread_mutex_unlock(&t->lock);
+  }
+  t->work(t->job);
+  pthread_mutex_lock(&t->lock);
+  t->done = 1;
+  pthread_cond_signal(&t->changed);
+  pthread_mutex_unlock(&t->lock);
+  return NULL;
+}
+
+static double seconds(clockid_t clock) {
+  struct timespec now = {0};
+  clock_gettime(clock, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+// watch waits for the task. One that gets less than a tenth of a core for half a
+// second is made a thread like the others, where the system allows that.
+static void watch(task *t, pthread_t thread) {
+  clockid_t clock;
+  const int timed = pthread_getcpuclockid(thread, &clock) == 0;
+  double wall = seconds(CLOCK_MONOTONIC), cpu = timed ? seconds(clock) : 0;
+  pthread_mutex_lock(&t->lock);
+  while (!t->done) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += 500000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(&t->changed, &t->lock, &until);
+    const double now = seconds(CLOCK_MONOTONIC);
+    if (t->done || !timed || t->tid == 0 || now - wall < .4) continue;
+    const double used = seconds(clock);
+    if (used - cpu < (now - wall) / 10) {
+      const struct sched_param none = {0};
+      sched_setscheduler(t->tid, SCHED_BATCH, &none);
+      t->tid = 0;
+    }
+    wall = now, cpu = used;
+  }
+  pthread_mutex_unlock(&t->lock);
+}
+
+// aside does work on a thread that yields, and waits for it.
+static void aside(void (*work)(void *), void *job, int look) {
+  pthread_once(&found_out, find_out);
+  task t = {.work = work, .job = job, .look = look};
+  pthread_t thread;
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(&t.changed, &monotonic);
+  pthread_condattr_destroy(&monotonic);
+  pthread_mutex_init(&t.lock, NULL);
+  if (pthread_create(&thread, NULL, begin, &t) != 0) {
+    work(job);
+  } else {
+    watch(&t, thread);
+    pthread_join(thread, NULL);
+  }
+  pthread_cond_destroy(&t.changed);
+  pthread_mutex_destroy(&t.lock);
+}
+
+#else
+
+static void aside(void (*work)(void *), void *job, int look) {
+  (void)look;
+  work(job);
+}
+
+#endif
+
+typedef struct {
+  gh_runtime *r;
+  const void *model;
+  size_t bytes;
+  void *options;
+  void **session;
+  ort_status *status;
+} load_job;
+
+static void load(void *p) {
+  load_job *j = p;
+  j->status = gh_load(j->r, j->model, j->bytes, j->options, j->session);
+}
+
+ort_status *gh_load_aside(gh_runtime *r, const void *model, size_t bytes, void *options, void **session) {
+  load_job j = {r, model, bytes, options, session, NULL};
+  aside(load, &j, 1);
+  return j.status;
+}
+
+typedef struct {
+  gh_runtime *r;
+  void *session;
+  gh_call *call;
+  ort_status *status;
+} run_job;
+
+static void run(void *p) {
+  run_job *j = p;
+  j->status = gh_run(j->r, j->session, j->call);
+}
+
+ort_status *gh_run_aside(gh_runtime *r, void *session, gh_call *c) {
+  run_job j = {r, session, c, NULL};
+  aside(run, &j, 0);
+  return j.status;
+}
