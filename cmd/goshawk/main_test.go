@@ -112,7 +112,7 @@ func TestHelpAndVersionHoweverTheyAreAskedFor(t *testing.T) {
 		want string
 	}{
 		{[]string{"--version"}, "goshawk " + release + "\n"},
-		{[]string{"help", "models", "ls"}, "List shows the versions"},
+		{[]string{"help", "models", "ls"}, "List the models"},
 		{[]string{"help"}, "Goshawk classifies pictures"},
 	} {
 		if code := b.run(t.Context(), c.args...); code != exitDone || !strings.HasPrefix(b.out.String(), c.want) || b.err.Len() != 0 {

@@ -2,6 +2,7 @@ package calibrate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -45,6 +46,7 @@ type Plan struct {
 	Result    *Result  // nil where nothing was measured
 	P99       time.Duration
 	Rate      float64 // rows a second; 0 where the setting itself was not measured
+	Cores     int     // that there are
 }
 
 // Make plans for a space with what was measured, which may be nil. What is fixed
@@ -52,7 +54,7 @@ type Plan struct {
 // though another may have been in force when it was measured.
 func Make(space Space, r *Result) Plan {
 	space = space.filled()
-	p := Plan{Objective: space.Objective, Manual: space.Fixed.keys(), Source: FromDefault}
+	p := Plan{Objective: space.Objective, Manual: space.Fixed.keys(), Source: FromDefault, Cores: space.Cores}
 	switch {
 	case len(p.Manual) == 4:
 		p.Setting, p.Source = space.clip(Default(space.Cores)), ByHand
@@ -79,5 +81,15 @@ func (p Plan) Narrow() Plan {
 		p.Reason += "; the model takes one row a run"
 	}
 	p.Batch, p.Delay = 1, 0
+	return p
+}
+
+// Spare is the plan for a model of which a run may never end: two such runs at a
+// time would leave two cores to nobody. By hand it may have all of them.
+func (p Plan) Spare(why string) Plan {
+	if p.Cores > 1 && p.Instances >= p.Cores && !slices.Contains(p.Manual, "instances") {
+		p.Instances = p.Cores - 1
+		p.Reason += "; a core is left to others, since " + why
+	}
 	return p
 }

@@ -162,6 +162,19 @@ func TestSaveSaysWhyItCannot(t *testing.T) {
 	}
 }
 
+func TestALastCoreIsSpared(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		space Space
+		want  int
+	}{{Space{Cores: 4}, 3}, {Space{Cores: 2}, 1}, {Space{Cores: 1}, 1}, {Space{Cores: 4, Fixed: Fixed{Instances: 4}}, 4}, {Space{Cores: 4, Fixed: Fixed{Instances: 2}}, 2}} {
+		p := Make(c.space, nil).Spare("it never ends")
+		if p.Instances != c.want || strings.Contains(p.Reason, "since it never ends") != (c.want != c.space.Cores && c.space.Fixed.Instances == 0) {
+			t.Errorf("of %+v it takes %d (%s), want %d: others must go on beside runs that may not end, unless its owner says otherwise", c.space, p.Instances, p.Reason, c.want)
+		}
+	}
+}
+
 func TestSettingInWords(t *testing.T) {
 	t.Parallel()
 	for want, s := range map[string]Setting{

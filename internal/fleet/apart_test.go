@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,12 +171,13 @@ func far(t *testing.T) (address string) {
 	return l.Addr().String()
 }
 
-func farOn(t *testing.T, l net.Listener) {
+func farOn(t *testing.T, l net.Listener) *stalling {
 	t.Helper()
-	session, err := orttest.Open(t).Load(t.Context(), onnxgen.Classifier("N", 8, 3).Bytes(), infer.Options{})
+	loaded, err := orttest.Open(t).Load(t.Context(), onnxgen.Classifier("N", 8, 3).Bytes(), infer.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	session := &stalling{Session: loaded}
 	server := oip.NewServer(session, oip.ServeOptions{Name: "m", Runs: 2})
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(func() {
@@ -184,6 +186,21 @@ func farOn(t *testing.T, l net.Listener) {
 			t.Error(err)
 		}
 	})
+	return session
+}
+
+// stalling is a session that gives no answer while it is told to.
+type stalling struct {
+	infer.Session
+	stalls atomic.Bool
+}
+
+func (s *stalling) Run(ctx context.Context, in, out []*tensor.Tensor) error {
+	if s.stalls.Load() {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	return s.Session.Run(ctx, in, out)
 }
 
 func elsewhere(address string) fleettest.Package {
@@ -242,6 +259,51 @@ func TestAServerThatIsAwayAtFirstIsTriedAgain(t *testing.T) {
 	if err := answer(f, "elsewhere"); err != nil {
 		t.Errorf("a request then: %v", err)
 	}
+}
+
+// TestAServerThatStallsHoldsNoOtherModelUp: models are loaded one after the other,
+// and the one that is on a server that says nothing comes first.
+func TestAServerThatStallsHoldsNoOtherModelUp(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := farOn(t, l)
+	server.stalls.Store(true)
+	s := newShelf(t)
+	s.put(elsewhere(l.Addr().String()), "default")
+	s.put(tiny("here", "one"), "default")
+	f := s.start(fleet.Options{Default: "elsewhere", RemoteHosts: []string{l.Addr().String()}, Proof: 50 * time.Millisecond})
+	settled(t, "the other model answers", func() bool { return answer(f, "here") == nil })
+	settled(t, "it is told which server gives no answer", func() bool {
+		s, err := f.Status("elsewhere")
+		return err == nil && s.State == fleet.Failed && strings.Contains(s.Reason, "did not answer within 50ms")
+	})
+	server.stalls.Store(false)
+	ready(t, f)
+}
+
+// TestAModelOfAnotherServerIsTriedAgainByItself: that its runs did not end may
+// have been the server, or the way to it, and nobody is told when that is over.
+func TestAModelOfAnotherServerIsTriedAgainByItself(t *testing.T) {
+	address := far(t)
+	s := newShelf(t)
+	v := s.put(elsewhere(address), "default")
+	f := s.start(fleet.Options{Default: "elsewhere", RemoteHosts: []string{address}})
+	fleet.Relief(f, 100*time.Millisecond)
+	ready(t, f)
+	m, release, err := f.AcquireContext(t.Context(), "elsewhere")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range fleet.Overruns {
+		m.Overran(time.Hour, 1)
+	}
+	release()
+	if !errors.Is(m.Marked(), problem.ModelUnhealthy) {
+		t.Fatal("three runs that did not end, and it is not marked")
+	}
+	settled(t, "it serves again", func() bool { return stateOf(f, v) == fleet.Ready && answer(f, "elsewhere") == nil })
 }
 
 // TestAKeyIsNotSentInTheClear: a package says how its server is called, and whoever

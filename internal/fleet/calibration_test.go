@@ -200,3 +200,26 @@ func TestThePackagesOwnSettingsAreFixed(t *testing.T) {
 		t.Errorf("the plan says that %v were fixed by hand", plan.Manual)
 	}
 }
+
+// TestWhatMayNeverEndLeavesACoreToOthers: as long as it is not known to be so,
+// each of its runs holds one for as long as a run may take.
+func TestWhatMayNeverEndLeavesACoreToOthers(t *testing.T) {
+	address := far(t)
+	s := newShelf(t)
+	s.put(tiny("cats", "one"), "default")
+	s.put(elsewhere(address), "default")
+	s.put(tensorPackage("trap", onnxgen.EndlessAbove(0.9)), "default")
+	f := s.start(fleet.Options{RemoteHosts: []string{address}, Plan: func(p *model.Package) calibrate.Plan {
+		return calibrate.Make(calibrate.Space{Cores: 4, Fixed: fleet.Manual(p)}, nil)
+	}})
+	for name, want := range map[string]int{"cats": 4, "elsewhere": 3, "trap": 3} {
+		m, release, err := f.AcquireContext(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Plan(); got.Instances != want {
+			t.Errorf("%s may hold %d of 4 cores (%s), want %d", name, got.Instances, got.Reason, want)
+		}
+		release()
+	}
+}

@@ -88,7 +88,9 @@ func (r *Report) examine(ctx context.Context, by engines, decoder *picture.Decod
 		return err
 	}
 	r.Name, r.Digest = p.Manifest.Name, p.Digest
-	m, err := load(ctx, opening{engines: by, say: say}, p, Version{Name: r.Name, Digest: r.Digest})
+	timed, cancel := proving(ctx, p, proof)
+	m, err := load(timed, opening{engines: by, say: say}, p, Version{Name: r.Name, Digest: r.Digest})
+	cancel()
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/infer/oip"
@@ -37,11 +38,11 @@ func (o *opening) load(ctx context.Context, m *Model) (err error) {
 		return err
 	}
 	o.doing("reading the model")
-	data, apart, err := inspect(p)
+	data, info, apart, err := inspect(p)
 	if err != nil {
 		return err
 	}
-	m.Apart = apart
+	m.Apart, m.loops = apart, info.Loops
 	backend := o.here
 	if apart != "" {
 		if backend = o.apart; backend == nil {
@@ -82,6 +83,19 @@ func (e engines) far(ctx context.Context, r *model.Remote) (infer.Session, error
 		return nil, loadProblem(ctx, err)
 	}
 	return s, nil
+}
+
+// proof is how long another server may take to show that its model answers: until
+// then nothing else is loaded here.
+const proof = 10 * time.Second
+
+// proving is ctx for the load of a package, and for the runs that prove it. Who
+// computes here has been checked, and ends.
+func proving(ctx context.Context, p *model.Package, within time.Duration) (context.Context, context.CancelFunc) {
+	if p.Manifest.Remote == nil {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, within, problem.ModelUnhealthy.New("the server %s did not answer within %v", wording.Cut(p.Manifest.Remote.Address), within))
 }
 
 // near tells whether an address is this machine's own.

@@ -30,25 +30,26 @@ type entry struct {
 	leave   func() // the same, of whoever only looked
 	hooks   *hooks
 
-	mu      sync.Mutex
-	version Version        // guarded by mu; aliases move
-	state   State          // guarded by mu
-	why     error          // guarded by mu; of Failed, or why a sleeping one could not be woken
-	pkg     *model.Package // guarded by mu; nil until it was opened
-	model   *Model         // guarded by mu; only when Ready
-	refs    int            // guarded by mu
-	claims  int            // guarded by mu; callers that wait for it
-	askers  int            // guarded by mu; those of them that are requests
-	retired bool           // guarded by mu; no new reference may be taken
-	wanted  bool           // guarded by mu; somebody asked for it while it slept
-	woken   bool           // guarded by mu; loaded for that reason alone
-	dozing  bool           // guarded by mu; sleeps for want of memory, whatever the source says
-	asked   time.Time      // guarded by mu; when the first of them began to wait
-	used    time.Time      // guarded by mu; the last release
-	tries   int            // guarded by mu; loads in a row that found nobody who computes the model
-	retry   time.Time      // guarded by mu; of Failed: when the next one is due; zero: never
-	since   time.Time      // guarded by mu; when it became Ready
-	drained chan struct{}  // closed when retired and no reference is left
+	mu       sync.Mutex
+	version  Version        // guarded by mu; aliases move
+	state    State          // guarded by mu
+	why      error          // guarded by mu; of Failed, or why a sleeping one could not be woken
+	pkg      *model.Package // guarded by mu; nil until it was opened
+	model    *Model         // guarded by mu; only when Ready
+	refs     int            // guarded by mu
+	claims   int            // guarded by mu; callers that wait for it
+	askers   int            // guarded by mu; those of them that are requests
+	retired  bool           // guarded by mu; no new reference may be taken
+	wanted   bool           // guarded by mu; somebody asked for it while it slept
+	woken    bool           // guarded by mu; loaded for that reason alone
+	dozing   bool           // guarded by mu; sleeps for want of memory, whatever the source says
+	asked    time.Time      // guarded by mu; when the first of them began to wait
+	used     time.Time      // guarded by mu; the last release
+	tries    int            // guarded by mu; loads in a row that found nobody who computes the model
+	retry    time.Time      // guarded by mu; of Failed: when the next one is due; zero: never
+	relapses int            // guarded by mu; how often its runs did not end, on another server
+	since    time.Time      // guarded by mu; when it became Ready
+	drained  chan struct{}  // closed when retired and no reference is left
 
 	turned int       // guarded by mu; how often those who wanted it were turned away
 	until  time.Time // guarded by mu; before then they are turned away at once
@@ -279,6 +280,12 @@ func (e *entry) retries() bool {
 const (
 	firstPause   = 500 * time.Millisecond
 	longestPause = 30 * time.Second
+)
+
+// The pauses before a model of another server is tried again whose runs did not end.
+const (
+	relief        = 5 * time.Second
+	longestRelief = time.Hour
 )
 
 func (e *entry) is(s State) bool {

@@ -25,6 +25,14 @@ func Patience(f *Fleet, d time.Duration) {
 	f.kick()
 }
 
+// Relief sets after what time a model of another server is tried again that was
+// marked.
+func Relief(f *Fleet, d time.Duration) {
+	f.mu.Lock()
+	f.relief = d
+	f.mu.Unlock()
+}
+
 // Held is what all models hold.
 func Held(f *Fleet) int64 {
 	f.mu.Lock()

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -48,6 +49,7 @@ type Options struct {
 	// no bound. Who is not used sleeps then, the least recently used first.
 	Budget int64
 	Now    func() time.Time // what cold starts are timed by; nil is time.Now
+	Proof  time.Duration    // that another server may take to show that its model answers; 0 is 10 s
 }
 
 // Fleet is the loaded models. Start loads them, Acquire hands them out, Close
@@ -81,6 +83,7 @@ type Fleet struct {
 
 	turn     time.Duration // guarded by mu; as the constants of these names
 	patience time.Duration // guarded by mu
+	relief   time.Duration // guarded by mu
 
 	resident  map[*entry]bool  // guarded by mu; those whose memory is not given back yet
 	dismissed map[*entry]bool  // guarded by mu; those of them that are to sleep
@@ -105,13 +108,14 @@ func New(o Options) *Fleet {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	o.Proof = cmp.Or(o.Proof, proof)
 	f := &Fleet{
 		o: o, wake: make(chan struct{}, 1), done: make(chan struct{}),
 		entries: map[string]*entry{}, changed: make(chan struct{}),
 		off: map[string]bool{}, again: map[string]bool{}, seen: map[string]bool{}, draining: map[string]int{},
 		leaving: map[string]*entry{}, broken: map[*entry]error{}, renewed: map[*entry]*Model{},
 		resident: map[*entry]bool{}, dismissed: map[*entry]bool{}, pins: map[*entry]bool{}, weights: map[string]int64{},
-		scale: newScale(o.Backend), turn: turn, patience: patience,
+		scale: newScale(o.Backend), turn: turn, patience: patience, relief: relief,
 	}
 	f.hooks = &hooks{f.freed, o.Now}
 	f.routes.Store(&routes{})

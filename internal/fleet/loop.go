@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -206,7 +207,9 @@ func (f *Fleet) enter(versions []Version) (leaving []*entry) {
 }
 
 // condemned puts failed entries in the place of those that broke while they were
-// ready. Load tries such a version anew. f.mu is held.
+// ready. Load tries such a version anew. One of another server is tried by itself
+// after a while, and each time later: it may have been the server that hung, or the
+// way to it. f.mu is held.
 func (f *Fleet) condemned() (leaving []*entry) {
 	for e, why := range f.broken {
 		k := e.key()
@@ -216,6 +219,10 @@ func (f *Fleet) condemned() (leaving []*entry) {
 		e.mu.Lock()
 		failed := newEntry(e.version, Failed, f.hooks)
 		failed.why, failed.pkg = why, e.pkg
+		if e.model.Package.Manifest.Remote != nil {
+			failed.relapses = e.relapses + 1
+			failed.retry = time.Now().Add(min(f.relief<<min(2*e.relapses, 20), longestRelief))
+		}
 		e.mu.Unlock()
 		f.entries[k] = failed
 		leaving = append(leaving, e)
@@ -242,8 +249,8 @@ func dormant(v Version) bool { return len(v.Aliases) == 0 && !v.Required && !v.E
 
 // table routes every reference. An alias goes on to the version that served it
 // until the one that it points to now is ready, so that no answer is missing
-// during a change; so does a number, whose files may have been replaced. f.mu is
-// held.
+// during a change; so does a number, whose files may have been replaced, or are
+// not to be told any more since the whole model is refused. f.mu is held.
 func (f *Fleet) table(versions []Version) *routes {
 	before := f.routes.Load().to
 	t := &routes{to: make(map[string]*entry, 3*len(versions))}
@@ -262,7 +269,29 @@ func (f *Fleet) table(versions []Version) *routes {
 			}
 		}
 	}
+	for _, e := range slices.Collect(maps.Values(t.to)) { // who answers under a name does so under its number
+		if n := e.numbered(); n != "" && t.to[n] == nil {
+			t.to[n] = e
+		}
+	}
+	refused := refusedWhole(versions)
+	for ref, e := range before {
+		if name, _, numbered := strings.Cut(ref, "/"); numbered && refused[name] && !f.off[name] && e.is(Ready) && f.entries[e.key()] == e {
+			t.to[ref], t.to[e.key()] = e, e
+		}
+	}
 	return t
+}
+
+// refusedWhole are the names of which no version can be served: their source did
+// not get so far as to see which there are.
+func refusedWhole(versions []Version) map[string]bool {
+	names := map[string]bool{}
+	for _, v := range versions {
+		whole, seen := names[v.Name]
+		names[v.Name] = v.Refused != nil && v.Number == 0 && (whole || !seen)
+	}
+	return names
 }
 
 // heir is who answers for a reference: e, or whoever did before while e cannot.
@@ -281,6 +310,16 @@ func (e *entry) key() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return key(e.version)
+}
+
+// numbered is NAME/N, "" for what has no number.
+func (e *entry) numbered() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.version.Number == 0 {
+		return ""
+	}
+	return numbered(e.version)
 }
 
 // supersede replaces what need not stay loaded and gives what is to be drained:

@@ -46,6 +46,7 @@ type Model struct {
 	outputs []output        // logits, then embedding
 	monitor infer.Monitored // the session, where it is computed elsewhere
 
+	loops    bool            // how long a run takes depends on data, and may be for ever
 	joins    atomic.Bool     // rows of different requests may share a run
 	stamina  stamina         // how its runs end
 	overruns int             // that make it unhealthy; 0 is Overruns
@@ -67,29 +68,29 @@ type output struct {
 // inspect reads the model file and refuses what can be seen without the runtime.
 // apart is why it should run in a process of its own; "" when it need not. That
 // it could kill the one it runs in counts more than what its package asks for.
-func inspect(p *model.Package) (data []byte, apart string, err error) {
+func inspect(p *model.Package) (data []byte, info model.ONNXInfo, apart string, err error) {
 	m := &p.Manifest
 	if data, err = p.Model(); err != nil {
-		return nil, "", err
+		return nil, info, "", err
 	}
-	info, err := model.InspectONNX(data)
+	info, err = model.InspectONNX(data)
 	switch {
 	case err != nil:
-		return nil, "", err
+		return nil, info, "", err
 	case len(info.Hazards) > 0:
 		apart = "it could kill the process that runs it: " + wording.Cut(info.Hazards[0])
 	case m.Serving.Isolation == model.OwnChild:
 		apart = "goshawk.yaml asks for it"
 	}
 	if m.Kind == model.KindTensor {
-		return data, apart, nil
+		return data, info, apart, nil
 	}
 	// What the file declares must fit as well as what the runtime makes of it
 	// below: where the two differ, the file's promise is wrong.
 	if _, err := model.Bind(p, info.Inputs, info.Outputs); err != nil {
-		return nil, "", err
+		return nil, info, "", err
 	}
-	return data, apart, nil
+	return data, info, apart, nil
 }
 
 // opening is how a package is loaded.
@@ -154,6 +155,7 @@ func (m *Model) prepare(ctx context.Context, say func(string)) error {
 		return err
 	}
 	m.FirstTime = time.Since(began)
+	m.Answered(m.FirstTime, int64(m.Binding.Recipe.RowBytes())*int64(m.rows()))
 	m.Binding.Classes = m.Classes
 	return nil
 }

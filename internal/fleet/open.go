@@ -41,6 +41,8 @@ func (f *Fleet) open(ctx context.Context, v Version, e *entry, watch *stopwatch)
 	plan := f.plan(p)
 	by := f.engines()
 	by.threads = plan.Threads
+	ctx, cancel := proving(ctx, p, f.o.Proof)
+	defer cancel()
 	f.scale.Lock() // nothing else is loaded or unloaded while this is weighed
 	defer f.scale.Unlock()
 	ctx = infer.Aside(ctx)

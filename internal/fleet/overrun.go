@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,27 +21,41 @@ const leastOverrun = 200 * time.Millisecond
 type stamina struct {
 	mu      sync.Mutex
 	longest time.Duration // guarded by mu; of the runs that gave an answer
+	largest int64         // guarded by mu; bytes of input of such a run
 	late    int           // guarded by mu; runs in a row that had to be ended
 
 	ill atomic.Pointer[problem.Problem] // why the model is marked unhealthy
 }
 
-// Answered notes a run that gave an answer.
-func (m *Model) Answered(took time.Duration) {
+// Answered notes a run on so many bytes of input that gave an answer.
+func (m *Model) Answered(took time.Duration, size int64) {
 	s := &m.stamina
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.longest, s.late = max(s.longest, took), 0
+	s.longest, s.largest, s.late = max(s.longest, took), max(s.largest, size), 0
 }
 
-// Overran notes a run that was ended because its time was over, or nobody waited
-// for it any more. It counts where the model has never taken so long for an
-// answer, by far. After several in a row the model is marked unhealthy, until it is
-// loaded again: a model that does not end would hold lane after lane.
-func (m *Model) Overran(took time.Duration) {
+// bearable is how long a run may take that says nothing of the model when it is
+// ended: four times as long as any that gave an answer. For more input than was ever
+// answered it grows with the square of that, as attention's cost does: else whoever
+// sends a large request and leaves could have the model marked. s.mu is held.
+func (s *stamina) bearable(size int64) time.Duration {
+	most := 4 * float64(s.longest)
+	if s.largest > 0 && size > s.largest {
+		more := float64(size) / float64(s.largest)
+		most *= more * more
+	}
+	return max(leastOverrun, time.Duration(min(most, math.MaxInt64/2)))
+}
+
+// Overran notes a run on so many bytes that was ended because its time was over,
+// or nobody waited for it any more. It counts where the model has never taken so
+// long for an answer, by far. After several in a row the model is marked unhealthy,
+// until it is loaded again: a model that does not end would hold lane after lane.
+func (m *Model) Overran(took time.Duration, size int64) {
 	s := &m.stamina
 	s.mu.Lock()
-	if took < max(leastOverrun, 4*s.longest, 4*m.FirstTime) || s.ill.Load() != nil {
+	if took < s.bearable(size) || s.ill.Load() != nil {
 		s.mu.Unlock()
 		return
 	}

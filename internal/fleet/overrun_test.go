@@ -23,16 +23,16 @@ func TestAModelThatOverrunsAgainAndAgainIsMarkedUntilItIsLoadedAgain(t *testing.
 	}
 	const long = time.Hour
 	for range 2 {
-		m.Overran(long)
+		m.Overran(long, 1)
 	}
-	m.Answered(time.Millisecond)
+	m.Answered(time.Millisecond, 1)
 	for range 2 {
-		m.Overran(long)
+		m.Overran(long, 1)
 	}
 	if m.Marked() != nil || m.Ill() != nil {
 		t.Error("two overruns in a row, and two more after an answer, mark the model; want three in a row")
 	}
-	m.Overran(long)
+	m.Overran(long, 1)
 	// At once, for those who have the model already.
 	if !errors.Is(m.Marked(), problem.ModelUnhealthy) || !errors.Is(m.Ill(), problem.ModelUnhealthy) {
 		t.Errorf("after three overruns in a row: %v, want model-unhealthy", m.Marked())
@@ -58,13 +58,35 @@ func TestAModelThatOverrunsAgainAndAgainIsMarkedUntilItIsLoadedAgain(t *testing.
 func TestImpatientCallersMarkNobody(t *testing.T) {
 	t.Parallel()
 	m := serving(t, fleettest.Package{Name: "tiny"})
-	m.Answered(time.Second)
+	m.Answered(time.Second, 1)
 	for range 10 {
-		m.Overran(100 * time.Millisecond) // less than any run must have taken
-		m.Overran(2 * time.Second)        // an answer has taken half as long
+		m.Overran(100*time.Millisecond, 1) // less than any run must have taken
+		m.Overran(2*time.Second, 1)        // an answer has taken half as long
 	}
 	if err := m.Marked(); err != nil {
 		t.Errorf("callers who waited 0.1 s, or for twice what an answer takes, had the model marked: %v", err)
+	}
+}
+
+// TestLargeRequestsOfImpatientCallersMarkNobody: whoever sends sixty times as much
+// as anybody before, and leaves, has shown nothing but that it takes longer.
+func TestLargeRequestsOfImpatientCallersMarkNobody(t *testing.T) {
+	t.Parallel()
+	m := serving(t, fleettest.Package{Name: "tiny"})
+	size := int64(m.Binding.Recipe.RowBytes())
+	m.Answered(100*time.Millisecond, size)
+	for range 10 {
+		m.Overran(20*time.Second, 60*size)
+	}
+	if err := m.Marked(); err != nil {
+		t.Errorf("callers of sixty rows, where one takes 0.1 s, had the model marked: %v", err)
+	}
+	m.Answered(6*time.Second, 60*size)
+	for range fleet.Overruns {
+		m.Overran(30*time.Second, 60*size)
+	}
+	if m.Marked() == nil {
+		t.Error("runs on as much as was answered before, five times as long, do not mark the model")
 	}
 }
 
@@ -82,7 +104,7 @@ func TestTheNumberOfOverrunsIsTheOperators(t *testing.T) {
 	if got := <-told; got != "tiny" {
 		t.Errorf("told that %q is loaded", got)
 	}
-	m.Overran(time.Hour)
+	m.Overran(time.Hour, 1)
 	if m.Marked() == nil {
 		t.Error("one overrun does not mark the model, as the operator asked")
 	}

@@ -35,7 +35,8 @@ func (m *Model) Plan() calibrate.Plan {
 	return calibrate.Plan{}
 }
 
-// follow takes a plan over, but for a batch where rows may not share a run.
+// follow takes a plan over, but for a batch where rows may not share a run, and
+// for the last core where a run may not end.
 func (m *Model) follow(ctx context.Context, p calibrate.Plan) error {
 	if p.Batch > 1 {
 		shares, err := m.Independent(ctx)
@@ -45,6 +46,12 @@ func (m *Model) follow(ctx context.Context, p calibrate.Plan) error {
 		if !shares {
 			p = p.Narrow()
 		}
+	}
+	switch {
+	case m.loops:
+		p = p.Spare("the model has a loop")
+	case m.Package.Manifest.Remote != nil:
+		p = p.Spare("another server computes the model")
 	}
 	m.plan.Store(&p)
 	return nil

@@ -23,9 +23,11 @@ func served(f *fleet.Fleet, ref string) string {
 // open is listed with the reason, and who served before goes on.
 func TestWhatTheSourceRefusesTakesNobodysPlace(t *testing.T) {
 	s := newShelf(t)
+	first := s.put(tiny("pets", "first"), "default")
 	good := s.put(tiny("pets", "good"), "default")
+	s.edit(func(v []fleet.Version) []fleet.Version { v[0].Eager = true; return v })
 	f := s.start(fleet.Options{Default: "pets"})
-	if err := f.WaitReady(t.Context()); err != nil {
+	if err := f.Load(t.Context(), "pets"); err != nil {
 		t.Fatal(err)
 	}
 	s.edit(func([]fleet.Version) []fleet.Version {
@@ -43,8 +45,10 @@ func TestWhatTheSourceRefusesTakesNobodysPlace(t *testing.T) {
 		}
 		return failed == 2
 	})
-	if got := served(f, "pets"); got != good.Digest {
-		t.Errorf("pets is answered by %s, want the version that served before: %s", got, good.Digest)
+	for ref, want := range map[string]fleet.Version{"pets": good, "pets/1": first, "pets/2": good} {
+		if got := served(f, ref); got != want.Digest {
+			t.Errorf("%s is answered by %s, want the version that served before: %s", ref, got, want.Digest)
+		}
 	}
 	if err := f.Ready(); err != nil {
 		t.Errorf("readiness says %v; what must serve does", err)
@@ -58,11 +62,34 @@ func TestWhatTheSourceRefusesTakesNobodysPlace(t *testing.T) {
 	if err := f.Unload(t.Context(), "pets"); err != nil {
 		t.Fatal(err)
 	}
-	if got := served(f, "pets"); !strings.Contains(got, "unloaded") && !strings.Contains(got, "its file is text") {
-		t.Errorf("after Unload: %s, want nobody to answer", got)
+	for _, ref := range []string{"pets", "pets/1"} {
+		if got := served(f, ref); strings.HasPrefix(got, "sha256:") {
+			t.Errorf("%s after Unload: %s, want nobody to answer", ref, got)
+		}
 	}
 	s.edit(func([]fleet.Version) []fleet.Version { return nil })
 	settled(t, "nothing is left", func() bool { return len(f.Models()) == 0 })
+}
+
+// TestWhoAnswersUnderANameDoesSoUnderItsNumber: the list of versions has it, and
+// its source has not any more.
+func TestWhoAnswersUnderANameDoesSoUnderItsNumber(t *testing.T) {
+	s := newShelf(t)
+	old := s.put(tiny("pets", "old"), "default")
+	f := s.start(fleet.Options{Default: "pets"})
+	ready(t, f)
+	s.edit(func([]fleet.Version) []fleet.Version {
+		return []fleet.Version{{Name: "pets", Number: 2, Aliases: []string{"default"}, Refused: problem.ModelInvalid.New("its file is text")}}
+	})
+	settled(t, "the new version is listed as failed", func() bool { return len(f.Models()) == 2 })
+	for _, ref := range []string{"pets", "pets/1"} {
+		if got := served(f, ref); got != old.Digest {
+			t.Errorf("%s is answered by %s, want the version that served before: %s", ref, got, old.Digest)
+		}
+	}
+	if got := served(f, "pets/2"); !strings.Contains(got, "its file is text") {
+		t.Errorf("pets/2 is answered by %s, want the reason for which it is not served", got)
+	}
 }
 
 // TestReplacedFilesOfANumberTakeOverWhenTheyAnswer: a number's files may be

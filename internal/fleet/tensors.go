@@ -48,6 +48,7 @@ func (m *Model) warm(ctx context.Context, say func(string)) error {
 	if err != nil {
 		return m.runProblem(ctx, err)
 	}
+	m.Answered(m.FirstTime, tensor.Size(in))
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package predict
 
 import (
+	"bytes"
 	"context"
 	"math/bits"
 	"slices"
@@ -24,6 +25,7 @@ type tensorJob struct {
 	part   *part
 	queue  telemetry.Span // ends when the work begins
 	err    error          // of this request alone
+	caller presence
 }
 
 // join does the work, alone or with others that wait.
@@ -34,7 +36,7 @@ func (j *tensorJob) join(priority int) (err error) {
 	}
 	r := schedule.Request{
 		Key:  schedule.Key{Model: j.model.Version.Digest, Size: uint8(bits.Len64(uint64(size / max(1, j.rows)))), Tensors: true},
-		Rows: j.rows, Priority: priority, Form: j.form(),
+		Rows: j.rows, Priority: priority, Form: j.form(), Session: j.model,
 	}
 	_, j.queue = j.local.tracer.Start(j.ctx, "queue")
 	if j.part.took.Queue, err = j.local.scheduler.Join(j.ctx, r, j); err != nil {
@@ -68,14 +70,14 @@ func named(list []*tensor.Tensor, name string) *tensor.Tensor {
 	return list[slices.IndexFunc(list, func(t *tensor.Tensor) bool { return t.Name == name })]
 }
 
+// Leave implements schedule.Joint.
+func (j *tensorJob) Leave() { j.caller.leave() }
+
 // Together implements schedule.Joint.
 func (j *tensorJob) Together(ctx context.Context, _ int, others []schedule.Joint) error {
 	j.queue.End(nil)
 	if err := j.model.Marked(); err != nil {
 		return err
-	}
-	if len(others) == 0 {
-		return j.alone(ctx)
 	}
 	all := []*tensorJob{j}
 	for _, o := range others {
@@ -83,23 +85,78 @@ func (j *tensorJob) Together(ctx context.Context, _ int, others []schedule.Joint
 		o.queue.End(nil)
 		all = append(all, o)
 	}
-	err := j.together(ctx, all)
+	if len(all) == 1 {
+		return j.alone(ctx)
+	}
+	in, all, err := gather(all)
+	switch {
+	case err != nil:
+		return err
+	case len(all) == 1:
+		return all[0].alone(ctx)
+	}
+	err = compute(ctx, all, in)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	// One's rows may be the cause, which must not be the others' misfortune.
-	for _, o := range all {
-		o.err = o.alone(ctx)
+	at := 0
+	for i, o := range all {
+		own := make([]*tensor.Tensor, len(in))
+		for k, t := range in {
+			own[k] = t.Rows(at, at+o.rows)
+		}
+		o.err = compute(ctx, all[i:i+1], own)
+		at += o.rows
 	}
 	return nil
 }
 
-func (j *tensorJob) alone(ctx context.Context) error {
-	out, took, err := j.run(ctx, j.in)
-	if err == nil {
-		j.part.out, j.part.took.Infer, j.part.led = out, took, Run{Rows: j.rows, Infer: took}
+// gather copies the rows of those who are still there: whoever leaves during the
+// run takes his away with him.
+func gather(all []*tensorJob) (in []*tensor.Tensor, here []*tensorJob, err error) {
+	for _, o := range all {
+		o.caller.Lock()
+		defer o.caller.Unlock()
+		if !o.caller.gone {
+			here = append(here, o)
+		}
 	}
-	return err
+	if len(here) == 0 {
+		return nil, nil, errGone
+	}
+	for _, first := range here[0].in {
+		same := make([]*tensor.Tensor, len(here))
+		for i, o := range here {
+			same[i] = named(o.in, first.Name)
+		}
+		t, err := tensor.Concat(same)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(here) > 1 {
+			for i, text := range t.Strings {
+				t.Strings[i] = bytes.Clone(text)
+			}
+		}
+		in = append(in, t)
+	}
+	return in, here, nil
+}
+
+// alone is the run of one, on its caller's memory.
+func (j *tensorJob) alone(ctx context.Context) error {
+	return j.caller.with(func() error {
+		out, took, err := j.run(ctx, j.in)
+		if err == nil {
+			j.answer(out, took, Run{Rows: j.rows, Infer: took})
+		}
+		return err
+	})
+}
+
+func (j *tensorJob) answer(out []*tensor.Tensor, took time.Duration, led Run) {
+	j.part.out, j.part.took.Infer, j.part.led = out, took, led
 }
 
 func (j *tensorJob) run(ctx context.Context, in []*tensor.Tensor) ([]*tensor.Tensor, time.Duration, error) {
@@ -107,39 +164,31 @@ func (j *tensorJob) run(ctx context.Context, in []*tensor.Tensor) ([]*tensor.Ten
 	if err != nil {
 		return nil, 0, err
 	}
-	took, err := j.local.infer(ctx, j.model, func() error { return j.model.RunTensors(ctx, in, out) })
+	took, err := j.local.infer(ctx, j.model, tensor.Size(in), func() error { return j.model.RunTensors(ctx, in, out) })
 	return out, took, err
 }
 
-// together makes one run of several requests' rows.
-func (j *tensorJob) together(ctx context.Context, all []*tensorJob) error {
-	in := make([]*tensor.Tensor, len(j.in))
+// compute makes one run of several requests' rows, which are in in, and gives each
+// its part. The first who is still there counts as who led it.
+func compute(ctx context.Context, all []*tensorJob, in []*tensor.Tensor) error {
 	rows, total := make([]int, len(all)), 0
-	for k, t := range j.in {
-		same := make([]*tensor.Tensor, len(all))
-		for i, o := range all {
-			same[i] = named(o.in, t.Name)
-		}
-		var err error
-		if in[k], err = tensor.Concat(same); err != nil {
-			return err
-		}
-	}
 	for i, o := range all {
 		rows[i] = o.rows
 		total += o.rows
 	}
-	out, took, err := j.run(ctx, in)
+	out, took, err := all[0].run(ctx, in)
 	if err != nil {
 		return err
 	}
-	parts, err := j.model.Split(out, rows)
+	parts, err := all[0].model.Split(out, rows)
 	if err != nil {
 		return err
 	}
+	led := Run{Rows: total, Infer: took}
 	for i, o := range all {
-		o.part.out, o.part.took.Infer = parts[i], took
+		if o.caller.with(func() error { o.answer(parts[i], took, led); return nil }) == nil {
+			led = Run{}
+		}
 	}
-	j.part.led = Run{Rows: total, Infer: took}
 	return nil
 }

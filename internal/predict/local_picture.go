@@ -31,6 +31,8 @@ type pictureJob struct {
 	err                                        error // of this picture alone
 	queued, decoding, preprocessing, inferring time.Duration
 	led                                        Run
+
+	caller presence
 }
 
 // pictures is the form of those whose scores are wanted; of those of whom outputs
@@ -47,6 +49,9 @@ func (l *Local) picture(ctx context.Context, m *fleet.Model, encoded []byte, inf
 }
 
 func (j *pictureJob) release() {
+	if j.caller.gone {
+		return // a run may look at it still
+	}
 	*j = pictureJob{}
 	pictureJobs.Put(j)
 }
@@ -55,7 +60,7 @@ func (j *pictureJob) release() {
 func (j *pictureJob) join(priority int) (err error) {
 	r := schedule.Request{
 		Key:  schedule.Key{Model: j.model.Version.Digest, Size: uint8(bits.Len64(uint64(j.plan.Bytes)))},
-		Rows: 1, Priority: priority,
+		Rows: 1, Priority: priority, Session: j.model,
 	}
 	if j.model.Joins() {
 		r.Form = j.form
@@ -67,6 +72,9 @@ func (j *pictureJob) join(priority int) (err error) {
 	return j.err
 }
 
+// Leave implements schedule.Joint.
+func (j *pictureJob) Leave() { j.caller.leave() }
+
 // Together implements schedule.Joint.
 func (j *pictureJob) Together(ctx context.Context, lane int, others []schedule.Joint) error {
 	j.queue.End(nil)
@@ -74,7 +82,7 @@ func (j *pictureJob) Together(ctx context.Context, lane int, others []schedule.J
 		return err
 	}
 	if len(others) == 0 {
-		return j.alone(ctx, &j.local.lanes[lane])
+		return j.caller.with(func() error { return j.alone(ctx, &j.local.lanes[lane]) })
 	}
 	all := []*pictureJob{j}
 	for _, o := range others {
@@ -89,7 +97,7 @@ func (j *pictureJob) alone(ctx context.Context, memory *laneMemory) error {
 	l, m := j.local, j.model
 	return l.onLane(ctx, memory, m, j.encoded, j.info, j.plan, func(slot *fleet.Slot, decode, preprocess time.Duration) (err error) {
 		j.decoding, j.preprocessing = decode, preprocess
-		j.inferring, err = l.infer(ctx, m, func() (err error) {
+		j.inferring, err = l.infer(ctx, m, int64(len(slot.Row)), func() (err error) {
 			if j.raw == nil {
 				j.out, err = m.InferRow(ctx, slot, j.wanted)
 				return err
@@ -108,14 +116,14 @@ func (j *pictureJob) alone(ctx context.Context, memory *laneMemory) error {
 	})
 }
 
-// infer times a run of the model, and lets it know how that ended.
-func (l *Local) infer(ctx context.Context, m *fleet.Model, run func() error) (time.Duration, error) {
+// infer times a run of the model on so many bytes, and lets it know how that ended.
+func (l *Local) infer(ctx context.Context, m *fleet.Model, size int64, run func() error) (time.Duration, error) {
 	took, err := l.stage(ctx, "infer", run)
 	switch {
 	case err == nil:
-		m.Answered(took)
+		m.Answered(took, size)
 	case ctx.Err() != nil:
-		m.Overran(took)
+		m.Overran(took, size)
 	}
 	return took, err
 }
@@ -131,7 +139,7 @@ func (l *Local) together(ctx context.Context, memory *laneMemory, all []*picture
 	in := all[:0:len(all)]
 	var input time.Duration
 	for _, j := range all {
-		if j.err = j.fill(memory, batch.Row(len(in))); j.err == nil {
+		if j.err = j.caller.with(func() error { return j.fill(memory, batch.Row(len(in))) }); j.err == nil {
 			in = append(in, j)
 			input += j.decoding + j.preprocessing
 		}
@@ -166,7 +174,7 @@ func (j *pictureJob) fill(memory *laneMemory, row []byte) error {
 func (l *Local) compute(ctx context.Context, batch *fleet.Batch, in []*pictureJob, from, to int, input time.Duration) error {
 	lead := in[from]
 	var parts [][]*tensor.Tensor
-	took, err := l.infer(ctx, lead.model, func() (err error) {
+	took, err := l.infer(ctx, lead.model, int64(to-from)*int64(len(batch.Row(from))), func() (err error) {
 		if lead.raw != nil {
 			return batch.Infer(ctx, from, to)
 		}
@@ -176,16 +184,22 @@ func (l *Local) compute(ctx context.Context, batch *fleet.Batch, in []*pictureJo
 	if err != nil {
 		return err
 	}
-	lead.led = Run{to - from, input, took}
+	led := Run{to - from, input, took}
 	for i, j := range in[from:to] {
-		j.inferring = took
-		if j.raw == nil {
-			j.out = parts[i]
-			continue
+		err := j.caller.with(func() error {
+			j.inferring, j.led = took, led
+			if j.raw == nil {
+				j.out = parts[i]
+				return nil
+			}
+			logits, embedding := batch.Scores(from + i)
+			j.raw.Scores = append(j.raw.Scores, logits...)
+			j.raw.Embedding = append(j.raw.Embedding, embedding...)
+			return nil
+		})
+		if err == nil {
+			led = Run{} // the first who is still there counts as who led it
 		}
-		logits, embedding := batch.Scores(from + i)
-		j.raw.Scores = append(j.raw.Scores, logits...)
-		j.raw.Embedding = append(j.raw.Embedding, embedding...)
 	}
 	return nil
 }

@@ -18,23 +18,7 @@ import (
 
 // trap is a model of tensors that never ends when all its numbers are above 0.9.
 func trap() fleettest.Package {
-	body := onnxgen.Graph{
-		Name:    "body",
-		Inputs:  []onnxgen.Value{{Name: "i", Type: tensor.Int64}, {Name: "go", Type: tensor.Bool}, {Name: "x", Type: tensor.Float32}},
-		Outputs: []onnxgen.Value{{Name: "still", Type: tensor.Bool}, {Name: "y", Type: tensor.Float32}},
-		Nodes:   []onnxgen.Node{{Op: "Identity", In: []string{"go"}, Out: []string{"still"}}, {Op: "Cos", In: []string{"x"}, Out: []string{"y"}}},
-	}
-	m := onnxgen.Model{Graph: onnxgen.Graph{
-		Inputs:       []onnxgen.Value{{Name: "in", Type: tensor.Float32, Shape: []any{"n"}}},
-		Outputs:      []onnxgen.Value{{Name: "out", Type: tensor.Float32}},
-		Initializers: []onnxgen.Constant{onnxgen.Floats("high", nil, 0.9)},
-		Nodes: []onnxgen.Node{
-			{Op: "ReduceMin", In: []string{"in"}, Out: []string{"least"}, Attrs: map[string]any{"keepdims": 0}},
-			{Op: "Greater", In: []string{"least", "high"}, Out: []string{"all"}},
-			{Op: "Loop", In: []string{"", "all", "least"}, Out: []string{"out"}, Attrs: map[string]any{"body": body}},
-		},
-	}}
-	return fleettest.Package{Model: m.Bytes(), Files: map[string]string{
+	return fleettest.Package{Model: onnxgen.EndlessAbove(0.9).Bytes(), Files: map[string]string{
 		"goshawk.yaml": "apiVersion: goshawk/v1\nkind: Tensor\nname: trap\nmodel: model.onnx\n",
 	}}
 }

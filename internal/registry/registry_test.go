@@ -162,8 +162,8 @@ func TestWhatRemoveRefuses(t *testing.T) {
 		t.Errorf("Remove of a built-in model = %v", err)
 	}
 	one := add(t, r, pack("cats", "one"), AddOptions{})
-	if _, err := r.Remove("cats"); !errors.Is(err, problem.InvalidRequest) || !strings.Contains(err.Error(), "cats@default") {
-		t.Errorf("Remove = %v; want it to name the alias that points there", err)
+	if _, err := r.Remove("cats"); !errors.Is(err, problem.InvalidRequest) || !strings.Contains(err.Error(), "(goshawk models alias cats@default cats@sha256:…)") {
+		t.Errorf("Remove = %v; want it to name the alias that points there, and the command that moves it", err)
 	}
 	original, err := model.Digest(builtIn)
 	if err != nil {

@@ -134,8 +134,8 @@ func (s *state) remove(name, digest string) error {
 	if len(m.Versions) > 1 {
 		for _, a := range m.Aliases {
 			if a.Digest == digest {
-				return problem.InvalidRequest.New("the alias %s@%s points to %s; move it to another version first (goshawk models alias %s@sha256:… %s)",
-					name, a.Name, short(digest), name, a.Name)
+				return problem.InvalidRequest.New("the alias %s@%s points to %s; move it to another version first (goshawk models alias %s@%s %s@sha256:…)",
+					name, a.Name, short(digest), name, a.Name, name)
 			}
 		}
 	} else {

@@ -297,7 +297,7 @@ func (c *core) gather(l *line, lead *item, newest bool, now time.Time) (rows int
 		for ; it != nil && seen > 0 && rows < l.policy.MaxBatch; seen-- {
 			this := it
 			it = step(it)
-			if this == lead || this.form != lead.form || rows+this.rows > l.policy.MaxBatch || this.late(now) {
+			if this == lead || this.form != lead.form || this.session != lead.session || rows+this.rows > l.policy.MaxBatch || this.late(now) {
 				continue
 			}
 			c.leave(this)

@@ -21,7 +21,10 @@ type rower struct {
 	number, result int
 	company        int // in its run, itself included
 	run            func(ctx context.Context) error
+	left           bool
 }
+
+func (r *rower) Leave() { r.left = true }
 
 func (r *rower) Together(ctx context.Context, _ int, others []schedule.Joint) error {
 	all := append([]schedule.Joint{r}, others...)

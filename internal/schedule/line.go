@@ -16,6 +16,7 @@ type item struct {
 	rows     int
 	priority int
 	form     string    // requests of one model and an equal form may share a run; "" shares none
+	session  any       // and of one session
 	deadline time.Time // zero where there is none
 
 	line      *line

@@ -25,7 +25,7 @@ type Options struct {
 type Scheduler struct {
 	run    time.Duration
 	lanes  int
-	active sync.WaitGroup // calls of Do that got in; Close waits for them
+	active sync.WaitGroup // calls of Do that got in, and runs that some share; Close waits for them
 
 	mu     sync.Mutex
 	core   *core // guarded by mu
@@ -40,6 +40,9 @@ type Request struct {
 	// Form lets requests share a run: those of one model whose form is equal,
 	// and not empty, up to Policy.MaxBatch rows. Join alone looks at it.
 	Form string
+	// Session is what computes: a run is of one, which the requests in it keep
+	// loaded. It is compared with ==.
+	Session any
 }
 
 // Work is what is done for a request, on its caller's goroutine, which holds a
@@ -50,11 +53,15 @@ type Work func(ctx context.Context, lane int) error
 // Joint is the work of a request that may share a run with others.
 type Joint interface {
 	// Together does the receiver's work and that of the others, which may be
-	// none, on one lane. Their callers wait meanwhile, even where their own
-	// contexts have ended. What became of each it leaves with each; the error is
+	// none, on one lane. What became of each it leaves with each; the error is
 	// the whole run's and is given to all. ctx ends when nobody waits for the run
 	// any more, or when its time is over.
 	Together(ctx context.Context, lane int, others []Joint) error
+	// Leave says that the caller's context has ended and that it will not wait for
+	// the run, which goes on for the others. From its return on Together touches
+	// nothing that is the caller's. It may be called before Together, beside it and
+	// after it, once, and waits no longer than that takes.
+	Leave()
 }
 
 // ErrClosed is returned by Do after Close.
@@ -137,7 +144,8 @@ func (s *Scheduler) Do(ctx context.Context, r Request, work Work) (queued time.D
 }
 
 // Join is Do for work that may share a run with others'. Where it returns an
-// error nothing was left with the Joint, or nothing of worth.
+// error nothing was left with the Joint, or nothing of worth. When ctx ends while
+// a run is under way that others share, Join leaves it with ctx's cause.
 func (s *Scheduler) Join(ctx context.Context, r Request, work Joint) (queued time.Duration, err error) {
 	return s.do(ctx, r, nil, work)
 }
@@ -145,23 +153,23 @@ func (s *Scheduler) Join(ctx context.Context, r Request, work Joint) (queued tim
 func (s *Scheduler) do(ctx context.Context, r Request, work Work, joint Joint) (queued time.Duration, err error) {
 	t := tickets.Get().(*ticket)
 	t.ctx, t.work, t.joint, t.item.owner = ctx, work, joint, t
-	t.item.key, t.item.rows, t.item.priority, t.item.form = r.Key, r.Rows, r.Priority, r.Form
+	t.item.key, t.item.rows, t.item.priority, t.item.form, t.item.session = r.Key, r.Rows, r.Priority, r.Form, r.Session
 	t.item.deadline, _ = ctx.Deadline()
-	defer t.release()
 	began, err := s.enter(t)
 	if err != nil {
+		t.release()
 		return 0, err
 	}
 	defer s.active.Done()
-	if !began {
-		if err := s.await(ctx, t); err != nil {
-			return 0, err
-		}
+	left, err := s.attend(ctx, t, began)
+	if left {
+		return 0, err // the ticket is its run's
 	}
-	if t.leads {
-		s.lead(t)
+	if err == nil {
+		queued, err = t.wait, t.err
 	}
-	return t.wait, t.err
+	t.release()
+	return queued, err
 }
 
 // enter queues the ticket, and says whether a lane was free for it.
@@ -206,7 +214,7 @@ func (s *Scheduler) dispatch(self *ticket, now time.Time) {
 			return
 		}
 		for it := lead; it != nil; it = it.along {
-			it.owner.wait = now.Sub(it.arrived)
+			it.owner.wait, it.owner.shared = now.Sub(it.arrived), it != lead
 		}
 		lead.owner.leads = true
 		if lead.owner != self {
@@ -215,31 +223,77 @@ func (s *Scheduler) dispatch(self *ticket, now time.Time) {
 	}
 }
 
+// attend waits until the ticket's work is done, or does it. It fails with ctx's
+// cause where the ticket was withdrawn or, which left says, leaves its run.
+func (s *Scheduler) attend(ctx context.Context, t *ticket, began bool) (left bool, err error) {
+	if !began {
+		if left, err = s.await(ctx, t); left || err != nil {
+			return left, err
+		}
+	}
+	switch {
+	case !t.leads:
+		return false, nil
+	case t.item.along == nil:
+		s.lead(t)
+		return false, nil
+	}
+	// On a goroutine of its own, so that the leader may go as well.
+	s.mu.Lock()
+	t.shared = true
+	s.mu.Unlock()
+	s.active.Go(func() { s.lead(t) })
+	select {
+	case <-t.ready:
+		return false, nil
+	case <-ctx.Done():
+		return s.leave(ctx, t)
+	}
+}
+
 // await waits until the ticket leads a run, or is done or turned away; then it
-// returns nil. It returns ctx's cause when the ticket was withdrawn. Who waits too
-// long is turned away whenever a lane ends something; the timer is for when none
-// does, and for who waits until a run is worth while.
-func (s *Scheduler) await(ctx context.Context, t *ticket) error {
+// returns nil. It returns ctx's cause when the ticket was withdrawn, or has left
+// the run that another leads. Who waits too long is turned away whenever a lane
+// ends something; the timer is for when none does, and for who waits until a run
+// is worth while.
+func (s *Scheduler) await(ctx context.Context, t *ticket) (left bool, err error) {
 	first := t.patience
 	if t.delay > 0 {
 		first = min(first, t.delay)
 	}
 	t.late.Reset(first)
-	defer t.late.Stop()
 	for {
 		select {
 		case <-t.ready:
-			return nil
+			t.late.Stop()
+			return false, nil
 		case <-t.late.C:
 			s.look(t)
 		case <-ctx.Done():
+			t.late.Stop()
 			if s.withdraw(t) {
-				return context.Cause(ctx)
+				return false, context.Cause(ctx)
 			}
-			<-t.ready
-			return nil
+			return s.leave(ctx, t)
 		}
 	}
+}
+
+// leave lets a ticket's caller go out of a run that others share. There is nothing
+// to leave where the run has ended, or is yet to be led by the caller.
+func (s *Scheduler) leave(ctx context.Context, t *ticket) (left bool, err error) {
+	s.mu.Lock()
+	joint, shared := t.joint, t.shared
+	if shared {
+		t.left = true
+	}
+	s.mu.Unlock()
+	if !shared {
+		<-t.ready
+		return false, nil
+	}
+	joint.Leave()
+	return true, context.Cause(ctx)
 }
 
 // look turns a ticket away that has waited for too long, or sees whether its time
@@ -272,19 +326,30 @@ func (s *Scheduler) withdraw(t *ticket) bool {
 	return true
 }
 
-// lead does the work of a ticket and of those along with it, and hands the lane on.
+// lead does the work of a ticket and of those along with it, hands the lane on,
+// and lets all of them go.
 func (s *Scheduler) lead(t *ticket) {
-	along := t.item.along
+	alone := t.item.along == nil
 	err := s.work(t)
 	s.mu.Lock()
 	now := time.Now()
 	s.core.end(&t.item, now, err != nil)
 	s.dispatch(nil, now)
+	for it := &t.item; it != nil; it = it.along {
+		it.owner.shared = false
+	}
 	s.mu.Unlock()
-	for along != nil {
-		next := along.along
-		along.owner.ready <- struct{}{} // and it goes, with its item
-		along = next
+	if alone {
+		return
+	}
+	for it := &t.item; it != nil; {
+		next := it.along // it goes, with its owner
+		if it.owner.left {
+			it.owner.release()
+		} else {
+			it.owner.ready <- struct{}{}
+		}
+		it = next
 	}
 }
 

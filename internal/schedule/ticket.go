@@ -18,6 +18,8 @@ type ticket struct {
 	joint Joint
 
 	leads    bool // it has a lane; else somebody else did its work, or nobody
+	shared   bool // a run with others' work is under way; guarded by Scheduler.mu
+	left     bool // its caller has not waited for that; guarded by Scheduler.mu
 	wait     time.Duration
 	err      error
 	ready    chan struct{} // sent one value when the ticket leads, is done, or was turned away
@@ -34,7 +36,8 @@ var tickets = sync.Pool{New: func() any {
 }}
 
 func (t *ticket) release() {
-	t.ctx, t.work, t.joint, t.err, t.leads, t.wait, t.item = nil, nil, nil, nil, false, 0, item{}
+	t.ctx, t.work, t.joint, t.err, t.wait, t.item = nil, nil, nil, nil, 0, item{}
+	t.leads, t.shared, t.left = false, false, false
 	tickets.Put(t)
 }
 

@@ -55,3 +55,14 @@ func Concat(parts []*Tensor) (*Tensor, error) {
 	}
 	return whole, nil
 }
+
+// Size is the bytes that tensors hold.
+func Size(list []*Tensor) (bytes int64) {
+	for _, t := range list {
+		bytes += int64(len(t.Data))
+		for _, text := range t.Strings {
+			bytes += int64(len(text))
+		}
+	}
+	return bytes
+}

@@ -33,3 +33,10 @@ func TestConcatRefusesWhatDiffers(t *testing.T) {
 		t.Errorf("rows of 2 and 3 became %+v, want an error", got)
 	}
 }
+
+func TestSizeIsOfWhatTheyHold(t *testing.T) {
+	list := []*tensor.Tensor{{Data: make([]byte, 12)}, {Strings: [][]byte{[]byte("abc"), nil, []byte("d")}}}
+	if got := tensor.Size(list); got != 16 {
+		t.Errorf("12 bytes and the texts abc, \"\" and d are said to be %d bytes, want 16", got)
+	}
+}

@@ -2,6 +2,7 @@ package folder_test
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +24,8 @@ type shop struct {
 	dir   string
 	cache string
 	inUse map[string]bool
+	most  int // models that are looked at
+	log   strings.Builder
 }
 
 func newShop(tb testing.TB) *shop {
@@ -58,7 +61,7 @@ func (s *shop) open() *folder.Source {
 		s.tb.Fatal(err)
 	}
 	source, err := folder.Open(s.tb.Context(), s.dir, folder.Options{
-		Cache: cache, Poll: time.Millisecond, InUse: func(digest string) bool { return s.inUse[digest] },
+		Cache: cache, Poll: time.Millisecond, Most: s.most, Logger: slog.New(slog.NewTextHandler(&s.log, nil)), InUse: func(digest string) bool { return s.inUse[digest] },
 	})
 	if err != nil {
 		s.tb.Fatal(err)

@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ type Options struct {
 	Cache  *Cache
 	Poll   time.Duration // between two looks; 0 looks only when Refresh asks
 	Later  bool          // Start reads the directory for the first time, and Open does not wait for that
+	Most   int           // models that are looked at, of a directory that has more; 0 is 10,000
 	Logger *slog.Logger
 	// InUse tells of a package that a model is still served from, which stays in
 	// the cache although the directory has it no longer. It may be nil.
@@ -44,6 +46,7 @@ type Source struct {
 	items map[string]*item // guarded by mu; by entry of the directory
 	last  map[string]int   // guarded by mu; by entry, the highest number that was given to one without its own
 	lost  bool             // guarded by mu; the directory could not be read at the last look
+	full  bool             // guarded by mu; it had more than is looked at
 
 	read chan struct{}      // closed when the directory was read once
 	stop context.CancelFunc // of the loop; nil before Start
@@ -66,7 +69,8 @@ type item struct {
 }
 
 const (
-	maxEntries = 10_000                  // of the directory that are looked at
+	maxModels  = 10_000                  // of the directory that are looked at
+	maxOthers  = 10 * maxModels          // entries that are none, until the rest is left alone
 	settle     = time.Second             // between two looks that must agree
 	quiet      = 2 * time.Second         // after which a file counts as written when it is first seen
 	memoryFile = "repository-index.json" // what became of which file, beside the packages
@@ -77,6 +81,7 @@ func Open(ctx context.Context, dir string, o Options) (*Source, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	o.Most = cmp.Or(o.Most, maxModels)
 	root, err := openRoot(dir)
 	if err != nil {
 		return nil, err
@@ -280,21 +285,58 @@ func (s *Source) entries() (map[string]bool, error) {
 	if err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
-	list, err := f.ReadDir(maxEntries)
+	found, full, err := s.models(f)
 	f.Close()
-	if err != nil && !errors.Is(err, io.EOF) {
+	if err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
 	before := s.root
 	s.root = root
 	before.Close()
-	found := make(map[string]bool, len(list))
-	for _, e := range list {
-		if _, ok := stem(e.Name(), e.IsDir() || e.Type()&fs.ModeSymlink != 0); ok {
-			found[e.Name()] = true
+	if full {
+		s.stay(found)
+	}
+	if full && !s.full {
+		s.o.Logger.Warn("the model repository has more than is looked at; the rest of it is not served", "models", s.o.Most, "entries", maxOthers)
+	}
+	s.full = full
+	return found, nil
+}
+
+// models are those entries that are models, and whether there may be more of them.
+func (s *Source) models(dir *os.File) (found map[string]bool, full bool, err error) {
+	found = map[string]bool{}
+	for others := 0; ; {
+		list, err := dir.ReadDir(1000)
+		for _, e := range list {
+			switch _, ok := stem(e.Name(), e.IsDir() || e.Type()&fs.ModeSymlink != 0); {
+			case !ok:
+				others++
+			case len(found) == s.o.Most:
+				return found, true, nil
+			default:
+				found[e.Name()] = true
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return found, false, nil
+		case err != nil:
+			return nil, false, err
+		case others > maxOthers:
+			return found, true, nil
 		}
 	}
-	return found, nil
+}
+
+// stay adds what is served already and lies beyond what was looked at: which of
+// too many come first is the file system's mood, and nobody removed these.
+func (s *Source) stay(found map[string]bool) {
+	for entry := range s.items {
+		if _, err := s.root.Lstat(entry); err == nil {
+			found[entry] = true
+		}
+	}
 }
 
 // meet looks at one entry and takes it if its time has come. It says false where

@@ -2,6 +2,7 @@ package folder_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -274,6 +275,40 @@ func TestADirectoryThatIsAwayUnloadsNothing(t *testing.T) {
 	}
 	if got := shown(source.Versions()); got != "adder/1 default\nsecond/1 default" {
 		t.Errorf("after it came back there is %q", got)
+	}
+}
+
+// TestOfTooManyModelsThoseStayThatAreServed: which of them a file system lists
+// first may change with every file that comes.
+func TestOfTooManyModelsThoseStayThatAreServed(t *testing.T) {
+	s := newShop(t)
+	s.most = 2
+	s.write("one.onnx", plus(1))
+	s.write("two.onnx", plus(2))
+	source := s.open()
+	if s.log.Reset(); len(source.Versions()) != 2 {
+		t.Fatalf("there is %q, want both", shown(source.Versions()))
+	}
+	for i := range 20 {
+		s.write(fmt.Sprintf("more%d.onnx", i), plus(3+i))
+		s.write(fmt.Sprintf("notes%d.txt", i), "no model")
+	}
+	for range 3 {
+		source.Look(t.Context())
+	}
+	got := shown(source.Versions())
+	if !strings.Contains(got, "one/1 default") || !strings.Contains(got, "two/1 default") {
+		t.Errorf("what was served is gone, though nobody removed it:\n%s", got)
+	}
+	if n := strings.Count(s.log.String(), "more than is looked at"); n != 1 {
+		t.Errorf("the operator is told %d times that there are too many, want once:\n%s", n, s.log.String())
+	}
+	s.remove("one.onnx")
+	for range 2 {
+		source.Look(t.Context())
+	}
+	if got := shown(source.Versions()); strings.Contains(got, "one/1") {
+		t.Errorf("what was removed is still there:\n%s", got)
 	}
 }
 

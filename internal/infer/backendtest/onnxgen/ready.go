@@ -85,6 +85,26 @@ func Endless() Model {
 	}}
 }
 
+// EndlessAbove takes numbers [n] and never ends when all of them are above one.
+func EndlessAbove(high float32) Model {
+	body := Graph{
+		Name:    "body",
+		Inputs:  []Value{{Name: "i", Type: tensor.Int64}, {Name: "go", Type: tensor.Bool}, {Name: "x", Type: tensor.Float32}},
+		Outputs: []Value{{Name: "still", Type: tensor.Bool}, {Name: "y", Type: tensor.Float32}},
+		Nodes:   []Node{{Op: "Identity", In: []string{"go"}, Out: []string{"still"}}, {Op: "Cos", In: []string{"x"}, Out: []string{"y"}}},
+	}
+	return Model{Graph: Graph{
+		Inputs:       []Value{{Name: "in", Type: tensor.Float32, Shape: []any{"n"}}},
+		Outputs:      []Value{{Name: "out", Type: tensor.Float32}},
+		Initializers: []Constant{Floats("high", nil, high)},
+		Nodes: []Node{
+			{Op: "ReduceMin", In: []string{"in"}, Out: []string{"least"}, Attrs: map[string]any{"keepdims": 0}},
+			{Op: "Greater", In: []string{"least", "high"}, Out: []string{"all"}},
+			{Op: "Loop", In: []string{"", "all", "least"}, Out: []string{"out"}, Attrs: map[string]any{"body": body}},
+		},
+	}}
+}
+
 // Plus adds a number to its input: "in" to "out", float32. A test can tell by an
 // answer which of several such models gave it.
 func Plus(add float32, shape ...any) Model {
