@@ -59,6 +59,7 @@ type entry struct {
 	over  bool       // guarded by mu; the first request has been answered
 
 	// Only the loop uses these.
+	inquiry *inquiry       // its check; nil where none is made or wanted
 	fetched *model.Package // opened, and not yet loaded
 	hungry  time.Time      // when it began to wait for memory
 }

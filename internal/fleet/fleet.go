@@ -69,6 +69,7 @@ type Fleet struct {
 	// Only the loop uses these.
 	look     time.Duration // after which it looks again; 0 is when something happens
 	standard string        // key of the version that the default means
+	inquiry  *inquiry      // the last check that was begun
 
 	mu       sync.Mutex
 	entries  map[string]*entry // guarded by mu; by NAME@DIGEST; written by the loop only

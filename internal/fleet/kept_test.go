@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 	"github.com/goshawk-ai/goshawk/internal/fleet/fleettest"
@@ -97,6 +98,22 @@ func TestTheFleetChecksWhatWasNotChecked(t *testing.T) {
 	c.Program = []string{"/nonexistent"} // a second check would fail
 	again := s.start(fleet.Options{Default: "stranger", Checker: c})
 	ready(t, again)
+}
+
+// TestACheckHoldsNoOtherModelUp: it may take as long as it may, of a model that
+// never ends, and somebody waits for another model meanwhile.
+func TestACheckHoldsNoOtherModelUp(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.put(tiny("stranger", "one"), "default")
+	s.put(tiny("here", "one"), "default")
+	s.edit(func(v []fleet.Version) []fleet.Version { v[0].BuiltIn = false; return v })
+	mark := filepath.Join(t.TempDir(), "pid")
+	f := s.start(fleet.Options{Default: "stranger", Checker: &fleet.Checker{Program: player("hang", mark), Limits: fleet.Limits{Wall: time.Hour}}})
+	child := pidIn(t, mark)
+	settled(t, "the other model answers", func() bool { return answer(f, "here") == nil })
+	f.Close()
+	gone(t, child)
 }
 
 func TestTheFleetDoesNotServeWhatTheCheckRefuses(t *testing.T) {

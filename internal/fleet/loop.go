@@ -51,7 +51,9 @@ func (f *Fleet) next(ctx context.Context, wanted []*entry) (busy bool) {
 	f.look = 0
 	f.hungry.Store(len(wanted) > 0) // before anybody is looked at: who becomes idle meanwhile is not missed
 	for _, e := range wanted {
-		e.begin()
+		if f.inquires(ctx, e) {
+			continue
+		}
 		need, err := f.need(ctx, e)
 		if err != nil {
 			if ctx.Err() == nil {

@@ -34,7 +34,7 @@ func (f *Fleet) open(ctx context.Context, v Version, e *entry, watch *stopwatch)
 	if err != nil {
 		return nil, err
 	}
-	report, err := f.checked(ctx, v)
+	report, err := f.verdict(ctx, e, v)
 	if err != nil {
 		return nil, err
 	}
@@ -65,15 +65,25 @@ func (f *Fleet) engines() engines {
 	return engines{here: f.o.Backend, apart: f.o.Apart, hosts: f.o.RemoteHosts, key: f.o.RemoteKey}
 }
 
-// checked gives the report of a stranger's package: the kept one, else that of
-// a new check. Built-in packages are ours; a test has checked them.
+// unchecked tells whether a package has to be checked, and no report of it is kept.
+// Built-in packages are ours; a test has checked them.
+func (f *Fleet) unchecked(v Version) bool {
+	_, located := f.o.Source.(Located)
+	return !v.BuiltIn && f.o.Checker != nil && located && f.kept(v) == nil
+}
+
+func (f *Fleet) kept(v Version) *Report {
+	return f.o.Checker.Kept(v.Digest, f.o.Backend.Name()+" "+f.o.Backend.Version(), f.o.Decoder.Name())
+}
+
+// checked gives the report of a stranger's package: the kept one, else that of a
+// new check.
 func (f *Fleet) checked(ctx context.Context, v Version) (*Report, error) {
 	located, ok := f.o.Source.(Located)
 	if v.BuiltIn || f.o.Checker == nil || !ok {
 		return nil, nil
 	}
-	runtime := f.o.Backend.Name() + " " + f.o.Backend.Version()
-	if r := f.o.Checker.Kept(v.Digest, runtime, f.o.Decoder.Name()); r != nil {
+	if r := f.kept(v); r != nil {
 		return r, nil
 	}
 	dir, ok := located.Directory(v.Digest)

@@ -368,7 +368,7 @@ func crashed(p any) error {
 }
 
 func overloaded(wait time.Duration) error {
-	return problem.Overloaded.New("more work is waiting than can be done in time (about %.1f s); try again later", wait.Seconds()).
+	return problem.Overloaded.New("more work is waiting than can be done in time (about %v); try again later", wait.Round(time.Millisecond)).
 		With("retry_after_seconds", retryAfter(wait))
 }
 
