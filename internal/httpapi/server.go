@@ -60,10 +60,22 @@ func New(o Options) http.Handler {
 	mux.Handle("/v1/", nothing)
 	mux.Handle("/v1", nothing) // which the mux would redirect to the one above
 	mux.Handle("/", d.serve(route{path: "pages"}, d.pages))
+	places := map[string]http.Handler{} // of other rooms, where nothing is, in their form
+	for _, r := range d.Routes {
+		if len(r.Methods) == 0 {
+			places[r.Path] = d.serve(route{path: r.Path, refuse: r.Refuse}, notFound)
+		}
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The mux would answer with a redirect that nobody logs.
 		if p := path.Clean(r.URL.Path); p != r.URL.Path && p+"/" != r.URL.Path {
-			nothing.ServeHTTP(w, r)
+			where := nothing
+			for place, h := range places {
+				if strings.HasPrefix(r.URL.Path, place) {
+					where = h
+				}
+			}
+			where.ServeHTTP(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)

@@ -193,8 +193,9 @@ type answers struct {
 	rate      int64 // bytes a second
 }
 
-// small answers fit into what the transport buffers anyway.
-const smallAnswer = 64 << 10
+// small answers are not worth to be counted, though a stream may have as many of them
+// as it has requests under way.
+const smallAnswer = smallMessage
 
 // hand ties a hold to the message in which the answer goes.
 func (a *answers) hand(m proto.Message, h *hold) {

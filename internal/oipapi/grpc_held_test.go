@@ -132,6 +132,23 @@ func TestTypedContentsCount(t *testing.T) {
 	wants(t, err, codes.OK)
 }
 
+// TestAnswersOfAStreamCountTogether: each is less than what a connection buffers.
+func TestAnswersOfAStreamCountTogether(t *testing.T) {
+	const size, n = 48 << 10, 16
+	budget := schedule.NewBudget(16 << 20)
+	c, _ := serve(t, giving(size), oipapi.Options{Budget: budget})
+	stream := open(t, t.Context(), c)
+	for range n {
+		send(t, stream, raw("UINT8", []byte{1}, 1))
+	}
+	until(t, "answers that nobody reads are not counted", func() bool { return budget.Used() >= (n-4)*size })
+	for range n {
+		receive(t, stream)
+	}
+	until(t, "answers that were taken still hold the budget", func() bool { return budget.Used() == 0 })
+	closed(t, stream)
+}
+
 // TestAnAnswerToACompressedRequestIsHeldToo: as long as nobody has taken it, whatever
 // form the request had.
 func TestAnAnswerToACompressedRequestIsHeldToo(t *testing.T) {

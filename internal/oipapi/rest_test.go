@@ -302,7 +302,7 @@ func TestRESTWhatIsNotThereIsTheProtocolsError(t *testing.T) {
 	for _, path := range []string{"/v2/models/nobody", "/v2/models/nobody/ready", "/v2/models/nobody/config", "/v2/models/echo/versions/9/ready", "/v2/models/echo/versions/v1", "/v2/models/a%2F1/ready", "/v2/models/nobody/trace/setting"} {
 		g.do("GET", path, nil).refused(t, path, 404, "")
 	}
-	for _, path := range []string{"/v2/nothing", "/v2/models/echo/versions", "/v2/models/echo/generate", "/v2/repository/other/index"} {
+	for _, path := range []string{"/v2//models/echo", "/v2/models/../models/echo", "/v2/models/..%2f..%2fetc", "/v2/models/echo//ready", "/v2/nothing", "/v2/models/echo/versions", "/v2/models/echo/generate", "/v2/repository/other/index"} {
 		g.do("GET", path, nil).refused(t, path, 404, "nothing is at")
 		g.do("POST", path, []byte("{}")).refused(t, path, 404, "nothing is at")
 	}

@@ -101,7 +101,7 @@ func TestConfigurationsInJSON(t *testing.T) {
 		{`{"input": [{"name": "in", "reshape": {"shape": [1]}}]}`, "input.reshape"},
 		{`{"max_batchsize": 8}`, `"max_batchsize" is not known here`},
 		{`{"max_batch_size": "many"}`, "it cannot be read"},
-		{`[]`, "it cannot be read"},
+		{`[]`, "it cannot be read: the array is no object"},
 		{`{`, "it cannot be read"},
 	} {
 		err := folder.ParseConfig(c.config, true)

@@ -2,6 +2,8 @@ package folder
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strings"
 	"unicode"
 )
@@ -122,7 +124,11 @@ func join(path, name string) string {
 // settingsOfJSON lists the fields of a configuration in JSON.
 func settingsOfJSON(text string) ([]setting, error) {
 	var top map[string]any
-	if err := json.Unmarshal([]byte(text), &top); err != nil {
+	err := json.Unmarshal([]byte(text), &top)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return nil, fmt.Errorf("the %s is no object", wrong.Value)
+	}
+	if err != nil {
 		return nil, err
 	}
 	var list []setting
