@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -84,7 +85,7 @@ func (s *stage) Load(ctx context.Context, model []byte, o infer.Options) (infer.
 		return nil, err
 	}
 	s.loaded++
-	name := s.tb.Name() + strconv.Itoa(s.loaded)
+	name := strings.ReplaceAll(s.tb.Name(), "/", "-") + strconv.Itoa(s.loaded)
 	s.put(name, there)
 	backend, err := s.open(name)
 	if err != nil {

@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__ // which <stdlib.h> tells
+#include <malloc.h>
+#endif
 #ifdef __linux__
 #include <sched.h>
 #include <stdint.h>
@@ -56,7 +59,18 @@ static void let_inference_run(void) {
 #endif
 }
 
+// Blocks of a megabyte and more are mapped alone and unmapped when they are freed.
+// The C library otherwise raises that bound up to 32 MB with each large block that
+// is freed, and then weights lie scattered over its heaps, of which a thousand loads
+// kept tens of megabytes (docs/adr/0013-memory-of-models.md).
+static void keep_large_blocks_apart(void) {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
+}
+
 __attribute__((constructor)) static void early(void) {
+  keep_large_blocks_apart();
   no_telemetry();
   let_inference_run();
 }
