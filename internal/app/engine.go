@@ -73,7 +73,7 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 		return e, err
 	}
 	tune(c)
-	e.scheduler = schedule.New(schedule.Options{Lanes: lanes(c), MaxWait: c.QueueMaxWait, Run: c.Limits.Run})
+	e.scheduler = schedule.New(schedule.Options{Lanes: lanes(c), MaxWait: c.QueueMaxWait, Run: c.Limits.Run, Crowded: e.backend.Yielding})
 	if err := metrics.Register(schedule.NewCollector(e.scheduler)); err != nil {
 		return e, err
 	}

@@ -19,12 +19,17 @@ type Options struct {
 	Fair    time.Duration // 250ms
 	Places  int           // 4096, of each model's queue
 	Run     time.Duration // how long one run may hold a lane; 0 is no bound
+	// Crowded tells that threads are under way which take only the time that is left.
+	// Lanes then stay on a core each: the kernel otherwise counts such a core as taken,
+	// and lets two lanes wait for each other on another one. nil is never.
+	Crowded func() bool
 }
 
 // Scheduler hands out lanes. Make it with New, end it with Close.
 type Scheduler struct {
 	run    time.Duration
 	lanes  int
+	places places
 	active sync.WaitGroup // calls of Do that got in, and runs that some share; Close waits for them
 
 	mu     sync.Mutex
@@ -86,7 +91,7 @@ func New(o Options) *Scheduler {
 	if set.places <= 0 {
 		set.places = 4096
 	}
-	return &Scheduler{run: o.Run, lanes: set.lanes, core: newCore(set)}
+	return &Scheduler{run: o.Run, lanes: set.lanes, places: newPlaces(o.Crowded), core: newCore(set)}
 }
 
 // Lanes is how many runs there are at a time.

@@ -73,6 +73,9 @@ func (s *Scheduler) work(t *ticket) (err error) {
 			t.tell(err)
 		}
 	}()
+	if s.places.crowded() {
+		defer s.places.stay(t.item.lane)()
+	}
 	if t.item.along != nil {
 		err = s.together(t)
 	} else if err = s.begun(t); err == nil {

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/goshawk-ai/goshawk/internal/infer"
@@ -36,7 +37,12 @@ type Backend struct {
 	open    int // sessions, and loads that are under way
 	closed  bool
 	janitor *janitor // used under mu
+
+	aside atomic.Int32 // loads and runs that are under way on threads that yield
 }
+
+// Yielding tells whether threads are under way that take what time is left.
+func (b *Backend) Yielding() bool { return b.aside.Load() > 0 }
 
 var _ infer.Scale = (*Backend)(nil)
 
@@ -238,7 +244,9 @@ func (b *Backend) load(ctx context.Context, model []byte, o infer.Options) (unsa
 	data, size := unsafe.Pointer(unsafe.SliceData(model)), C.size_t(len(model))
 	var status unsafe.Pointer
 	if yields(ctx, len(model), o) {
+		b.aside.Add(1)
 		status = C.gh_load_aside(b.rt, data, size, options, &native)
+		b.aside.Add(-1)
 	} else {
 		status = C.gh_load(b.rt, data, size, options, &native)
 	}

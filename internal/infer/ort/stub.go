@@ -36,5 +36,8 @@ func (*Backend) Load(context.Context, []byte, infer.Options) (infer.Session, err
 // Used is not known.
 func (*Backend) Used() int64 { return 0 }
 
+// Yielding is never true here.
+func (*Backend) Yielding() bool { return false }
+
 // Close does nothing here.
 func (*Backend) Close() error { return nil }
