@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"io"
+	"io/fs"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"time"
 
@@ -38,7 +41,12 @@ func (o *opening) load(ctx context.Context, m *Model) (err error) {
 		return err
 	}
 	o.doing("reading the model")
-	data, info, apart, err := inspect(p)
+	data, free, err := o.read(p)
+	if err != nil {
+		return err
+	}
+	defer free()
+	info, apart, err := inspect(p, data)
 	if err != nil {
 		return err
 	}
@@ -64,6 +72,30 @@ func (o *opening) load(ctx context.Context, m *Model) (err error) {
 	}
 	return nil
 }
+
+// read gives a package's model file until free is called.
+func (e engines) read(p *model.Package) (data []byte, free func(), err error) {
+	free = func() {}
+	reader, able := e.here.(infer.Reader)
+	if !able {
+		data, err = p.Model()
+		return data, free, err
+	}
+	data, err = p.ModelBy(func(f fs.File, size int64) (data []byte, err error) {
+		file, able := f.(*os.File)
+		if !able || size < large {
+			data = make([]byte, size)
+			_, err = io.ReadFull(f, data)
+			return data, err
+		}
+		data, free, err = reader.ReadAside(file, size)
+		return data, err
+	})
+	return data, free, err
+}
+
+// large is a model file that is worth to be read aside, in bytes.
+const large = 1 << 20
 
 // far connects to the server that a package names, if the operator allows it: a
 // stranger's package must not make this program call wherever it likes.

@@ -65,32 +65,29 @@ type output struct {
 	row   int // elements of one picture
 }
 
-// inspect reads the model file and refuses what can be seen without the runtime.
+// inspect looks at the model file and refuses what can be seen without the runtime.
 // apart is why it should run in a process of its own; "" when it need not. That
 // it could kill the one it runs in counts more than what its package asks for.
-func inspect(p *model.Package) (data []byte, info model.ONNXInfo, apart string, err error) {
+func inspect(p *model.Package, data []byte) (info model.ONNXInfo, apart string, err error) {
 	m := &p.Manifest
-	if data, err = p.Model(); err != nil {
-		return nil, info, "", err
-	}
 	info, err = model.InspectONNX(data)
 	switch {
 	case err != nil:
-		return nil, info, "", err
+		return info, "", err
 	case len(info.Hazards) > 0:
 		apart = "it could kill the process that runs it: " + wording.Cut(info.Hazards[0])
 	case m.Serving.Isolation == model.OwnChild:
 		apart = "goshawk.yaml asks for it"
 	}
 	if m.Kind == model.KindTensor {
-		return data, info, apart, nil
+		return info, apart, nil
 	}
 	// What the file declares must fit as well as what the runtime makes of it
 	// below: where the two differ, the file's promise is wrong.
 	if _, err := model.Bind(p, info.Inputs, info.Outputs); err != nil {
-		return nil, info, "", err
+		return info, "", err
 	}
-	return data, info, apart, nil
+	return info, apart, nil
 }
 
 // opening is how a package is loaded.

@@ -6,6 +6,7 @@ package infer
 import (
 	"context"
 	"errors"
+	"os"
 	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/tensor"
@@ -66,6 +67,15 @@ type Scale interface {
 	// difference over a load is what that took, where nothing else goes on beside
 	// it. It is 0 where it cannot be known.
 	Used() int64
+}
+
+// Reader is a Backend that reads large files as it does other work aside, into
+// memory that is not Go's.
+type Reader interface {
+	Backend
+	// ReadAside reads a file from its start on. It fails with io.ErrUnexpectedEOF where
+	// there are fewer bytes than size. Nobody may use data after free.
+	ReadAside(f *os.File, size int64) (data []byte, free func(), err error)
 }
 
 // Weighed is a Session whose model lies in another process of ours.

@@ -163,15 +163,23 @@ func named(files []string, field, name string) error {
 
 // Model reads the model file. It fails above DefaultLimits.Bytes, and where the
 // model is on another server.
-func (p *Package) Model() ([]byte, error) {
+func (p *Package) Model() ([]byte, error) { return p.ModelBy(readAll) }
+
+// ModelBy is Model by a reader of one's own, which is asked for a file's bytes from
+// its start on, of which there should be size.
+func (p *Package) ModelBy(read func(f fs.File, size int64) ([]byte, error)) ([]byte, error) {
 	if p.Manifest.Remote != nil {
 		return nil, refuse("the model is on another server (%s), and not in the package", wording.Quote(p.Manifest.Remote.Address))
 	}
-	return readFile(p.FS, p.Manifest.Model, DefaultLimits.Bytes)
+	return readBy(p.FS, p.Manifest.Model, DefaultLimits.Bytes, read)
 }
 
 // readFile reads at most limit bytes of a regular file.
 func readFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
+	return readBy(fsys, name, limit, readAll)
+}
+
+func readBy(fsys fs.FS, name string, limit int64, read func(f fs.File, size int64) ([]byte, error)) ([]byte, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -180,22 +188,39 @@ func readFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return readOpen(f, name, limit)
-}
-
-func readOpen(f fs.File, name string, limit int64) ([]byte, error) {
-	info, err := f.Stat()
+	size, err := readable(f, name, limit)
 	if err != nil {
 		return nil, err
 	}
+	return read(f, size)
+}
+
+func readOpen(f fs.File, name string, limit int64) ([]byte, error) {
+	size, err := readable(f, name, limit)
+	if err != nil {
+		return nil, err
+	}
+	return readAll(f, size)
+}
+
+// readable is the size of a regular file that is not too large.
+func readable(f fs.File, name string, limit int64) (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
 	if !info.Mode().IsRegular() {
-		return nil, refuse("%s is no regular file", wording.Quote(name))
+		return 0, refuse("%s is no regular file", wording.Quote(name))
 	}
 	if info.Size() > limit {
-		return nil, refuse("%s has %d bytes; at most %d are read", wording.Quote(name), info.Size(), limit)
+		return 0, refuse("%s has %d bytes; at most %d are read", wording.Quote(name), info.Size(), limit)
 	}
-	// One buffer of the right size: models are large, and io.ReadAll grows.
-	data := make([]byte, info.Size())
+	return info.Size(), nil
+}
+
+// readAll makes one buffer of the right size: models are large, and io.ReadAll grows.
+func readAll(f fs.File, size int64) ([]byte, error) {
+	data := make([]byte, size)
 	if _, err := io.ReadFull(f, data); err != nil {
 		return nil, err
 	}

@@ -7,12 +7,14 @@
 
 #include "shim.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -192,3 +194,50 @@ ort_status *gh_run_aside(gh_runtime *r, void *session, gh_call *c) {
   aside(run, &j, 0);
   return j.status;
 }
+
+typedef struct {
+  gh_runtime *r;
+  void *session;
+} unload_job;
+
+static void unload(void *p) {
+  unload_job *j = p;
+  gh_unload(j->r, j->session);
+}
+
+void gh_unload_aside(gh_runtime *r, void *session) {
+  unload_job j = {r, session};
+  aside(unload, &j, 1);
+}
+
+// read_all fills memory of its own from a file. Where it cannot, err is not 0, or
+// fewer bytes have come.
+static void read_all(void *p) {
+  gh_reading *j = p;
+  void *to = mmap(NULL, j->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (to == MAP_FAILED) {
+    j->err = errno;
+    return;
+  }
+#ifdef MADV_HUGEPAGE
+  madvise(to, j->bytes, MADV_HUGEPAGE); // five hundred times fewer faults, where the system has them
+#endif
+  while (j->come < j->bytes) {
+    const size_t left = j->bytes - j->come, part = 4 << 20;
+    const ssize_t n = pread(j->file, (char *)to + j->come, left < part ? left : part, (off_t)j->come);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) j->err = errno;
+    if (n <= 0) break;
+    j->come += (size_t)n;
+  }
+  j->data = to;
+}
+
+static void free_read(void *p) {
+  gh_reading *j = p;
+  munmap(j->data, j->bytes);
+}
+
+void gh_read_aside(gh_reading *j) { aside(read_all, j, 1); }
+
+void gh_free_read(gh_reading *j) { aside(free_read, j, 1); }

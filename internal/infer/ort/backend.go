@@ -171,6 +171,7 @@ func (b *Backend) Load(ctx context.Context, model []byte, o infer.Options) (infe
 		b.leave()
 		return nil, err
 	}
+	s.aside = yields(ctx, len(model), o)
 	if err := b.fits(native); err != nil {
 		s.unload()
 		b.giveBack()

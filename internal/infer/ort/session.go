@@ -25,6 +25,7 @@ type session struct {
 	outs     []tensor.Spec
 	inNames  []*C.char // C memory, freed by Close
 	outNames []*C.char
+	aside    bool // it was loaded so, and is unloaded so
 
 	mu      sync.Mutex
 	free    []*call       // calls that no run is using
@@ -128,7 +129,13 @@ func (s *session) unload() {
 	for _, c := range s.free {
 		C.gh_call_free(s.backend.rt, c.c)
 	}
-	C.gh_unload(s.backend.rt, s.native)
+	if s.aside {
+		s.backend.aside.Add(1)
+		C.gh_unload_aside(s.backend.rt, s.native)
+		s.backend.aside.Add(-1)
+	} else {
+		C.gh_unload(s.backend.rt, s.native)
+	}
 	for _, name := range slices.Concat(s.inNames, s.outNames) {
 		C.free(unsafe.Pointer(name))
 	}

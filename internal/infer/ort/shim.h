@@ -67,6 +67,18 @@ void gh_options_free(gh_runtime *, void *options);
 ort_status *gh_load(gh_runtime *, const void *model, size_t bytes, void *options, void **session);
 ort_status *gh_load_aside(gh_runtime *, const void *model, size_t bytes, void *options, void **session);
 void gh_unload(gh_runtime *, void *session);
+void gh_unload_aside(gh_runtime *, void *session);
+
+// gh_reading is a file that is read into memory outside of Go's.
+typedef struct {
+  int file;
+  size_t bytes, come; // wanted, read
+  void *data;         // until gh_free_read
+  int err;
+} gh_reading;
+
+void gh_read_aside(gh_reading *);
+void gh_free_read(gh_reading *);
 ort_status *gh_arena_total(gh_runtime *, const void *session, int64_t *bytes);
 
 ort_status *gh_counts(gh_runtime *, void *session, size_t *ins, size_t *outs);
