@@ -203,7 +203,7 @@ func writeCurves(path string, all []churn) error {
 
 // drawCurves is a plot of the curves, with the line that is fitted to each.
 func drawCurves(all []churn) []byte {
-	const width, height, left, bottom, top, right = 800, 400, 60, 40, 30, 20
+	const width, height, left, bottom, top, right = 800, 440, 60, 40, 90, 20
 	most := int64(1)
 	for _, c := range all {
 		most = max(most, slices.Max(c.RSS))
@@ -237,7 +237,7 @@ func drawCurves(all []churn) []byte {
 		}
 		fmt.Fprintf(&b, `"/>`+"\n"+`<path d="M%.1f %.1fL%.1f %.1f" stroke="%s" stroke-width="2" stroke-dasharray="6 4"/>`+"\n",
 			x(churnSettle), y(at(churnSettle)), x(churnRounds), y(at(churnRounds)), color)
-		fmt.Fprintf(&b, `<text x="%d" y="%d" fill="%s">%s: %+.1f KB a round after round %d</text>`+"\n", left+220*(i%3)+120, 18, color, c.Model, k, churnSettle)
+		fmt.Fprintf(&b, `<text x="%d" y="%d" fill="%s">%s: %+.1f KB a round after round %d</text>`+"\n", left, 38+16*i, color, c.Model, k, churnSettle)
 	}
 	b.WriteString("</svg>\n")
 	return []byte(b.String())
