@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"os"
@@ -147,22 +145,7 @@ func question(ctx context.Context, url string, shape []int) (func() error, error
 	if err != nil {
 		return nil, err
 	}
-	return func() error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/infer", bytes.NewReader(body))
-		if err != nil {
-			return err
-		}
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return err
-		}
-		defer res.Body.Close()
-		text, err := io.ReadAll(res.Body)
-		if err == nil && res.StatusCode != http.StatusOK {
-			err = fmt.Errorf("%s: %s %s", url, res.Status, text)
-		}
-		return err
-	}, nil
+	return func() error { return command(ctx, url+"/infer", body...) }, nil
 }
 
 // slope fits a line by least squares to the rounds after churnSettle, in KB a round.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -164,7 +165,7 @@ func (b *bench) twoVersions(ctx context.Context, data string) (refs [2]string, e
 	return refs, nil
 }
 
-// point moves an alias, and waits until its version answers.
+// point moves an alias; the server loads its version in the moment that follows.
 func (b *bench) point(ctx context.Context, data, alias, ref string) error {
 	if out, err := exec.CommandContext(ctx, b.options.server, "models", "alias", alias, ref, "--data", data).CombinedOutput(); err != nil {
 		return fmt.Errorf("move an alias: %s", out)
@@ -172,9 +173,9 @@ func (b *bench) point(ctx context.Context, data, alias, ref string) error {
 	return nil
 }
 
-// command posts nothing to an address of the repository and wants success.
-func command(ctx context.Context, url string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, http.NoBody)
+// command posts a body, or none, and wants success.
+func command(ctx context.Context, url string, body ...byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -248,24 +249,16 @@ func (h *hotload) beside(ctx context.Context, t *target, photos [][]byte, d time
 
 // poisson sends requests at Poisson arrivals and waits for their answers.
 func (t *target) poisson(pictures [][]byte, rate float64, d time.Duration) []sample {
-	r := rand.New(rand.NewPCG(7, uint64(time.Now().UnixNano())))
 	var mu sync.Mutex
 	var list []sample
-	var all sync.WaitGroup
-	began := time.Now()
-	for at, i := time.Duration(0), 0; at < d; i++ {
-		time.Sleep(time.Until(began.Add(at)))
-		all.Go(func() {
-			s := sample{began: time.Now()}
-			status, _, err := t.post(context.Background(), pictures[i%len(pictures)])
-			s.took, s.ok = time.Since(s.began), err == nil && status == http.StatusOK
-			mu.Lock()
-			defer mu.Unlock()
-			list = append(list, s)
-		})
-		at += time.Duration(r.ExpFloat64() / rate * float64(time.Second))
-	}
-	all.Wait()
+	arrive(d, steady(rate), func(i int) {
+		s := sample{began: time.Now()}
+		status, _, err := t.post(context.Background(), pictures[i%len(pictures)])
+		s.took, s.ok = time.Since(s.began), err == nil && status == http.StatusOK
+		mu.Lock()
+		defer mu.Unlock()
+		list = append(list, s)
+	})()
 	return list
 }
 
@@ -330,7 +323,7 @@ func (r *report) hotloads(b *strings.Builder) {
 	}
 	b.WriteString(`Poisson arrivals at 30 % of the rate of a closed load of 8, in pairs: without, and while it goes on over and over ("inside" are the requests
 that were under way during one). A load is ` + "`POST /v2/repository/models/…/load`" + ` of a model that was just unloaded, a swap is
-` + "`goshawk models alias`" + ` to the other of two versions, from the command to the answer. The percentiles are of all pairs together; the interval
+` + "`goshawk models alias`" + ` to the other of two versions, from the command's start to its end. The percentiles are of all pairs together; the interval
 of the ratio is that of drawing pairs anew.
 
 | callers of | while | peak /s | offered /s | pairs | requests without | inside | failed of all | times | median ms each | p50 without | p50 inside | p99 without | p99 inside | p50 ratio | p99 ratio |

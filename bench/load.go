@@ -57,28 +57,41 @@ func together(n int, work func(i int)) {
 	all.Wait()
 }
 
-// open sends requests at Poisson arrivals, whatever the answers do. When the
-// last one is sent it calls after, and then waits for the answers.
-func (t *target) open(pictures [][]byte, rate float64, duration time.Duration, after func()) result {
+// arrive calls send at Poisson arrivals, whatever became of those before, each time
+// on a goroutine of its own. It returns when the last has begun; wait waits for all.
+func arrive(duration time.Duration, rate func(at time.Duration) float64, send func(i int)) (wait func()) {
 	r := rand.New(rand.NewPCG(7, uint64(time.Now().UnixNano())))
-	var mu sync.Mutex
-	var parts []result
 	var all sync.WaitGroup
 	began := time.Now()
 	for at, i := time.Duration(0), 0; at < duration; i++ {
 		time.Sleep(time.Until(began.Add(at)))
-		all.Go(func() {
-			var one result
-			one.count(t, pictures[i%len(pictures)])
-			mu.Lock()
-			defer mu.Unlock()
-			parts = append(parts, one)
-		})
-		at += time.Duration(r.ExpFloat64() / rate * float64(time.Second))
+		all.Go(func() { send(i) })
+		at += time.Duration(r.ExpFloat64() / rate(at) * float64(time.Second))
 	}
+	return all.Wait
+}
+
+// steady is a rate that stays.
+func steady(rate float64) func(time.Duration) float64 {
+	return func(time.Duration) float64 { return rate }
+}
+
+// open sends requests at Poisson arrivals. When the last one is sent it calls
+// after, and then waits for the answers.
+func (t *target) open(pictures [][]byte, rate float64, duration time.Duration, after func()) result {
+	var mu sync.Mutex
+	var parts []result
+	began := time.Now()
+	wait := arrive(duration, steady(rate), func(i int) {
+		var one result
+		one.count(t, pictures[i%len(pictures)])
+		mu.Lock()
+		defer mu.Unlock()
+		parts = append(parts, one)
+	})
 	offered := time.Since(began)
 	after()
-	all.Wait()
+	wait()
 	return merge(parts, offered)
 }
 

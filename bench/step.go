@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
@@ -94,26 +93,21 @@ func (b *bench) step(ctx context.Context, model string, objective time.Duration)
 
 // step sends Poisson arrivals, whatever the answers do.
 func (t *target) step(photos [][]byte, peak float64) []stepAnswer {
-	r := rand.New(rand.NewPCG(11, uint64(time.Now().UnixNano())))
+	rate := func(at time.Duration) float64 {
+		if at >= stepBefore && at < stepBefore+stepHigh {
+			return stepTwice * peak
+		}
+		return stepLow * peak
+	}
 	var mu sync.Mutex
 	var list []stepAnswer
-	var all sync.WaitGroup
 	began := time.Now()
-	for at, i := time.Duration(0), 0; at < stepBefore+stepHigh+stepAfter; i++ {
-		time.Sleep(time.Until(began.Add(at)))
-		all.Go(func() {
-			a := t.ask(photos[i%len(photos)], began)
-			mu.Lock()
-			defer mu.Unlock()
-			list = append(list, a)
-		})
-		factor := stepLow
-		if at >= stepBefore && at < stepBefore+stepHigh {
-			factor = stepTwice
-		}
-		at += time.Duration(r.ExpFloat64() / (factor * peak) * float64(time.Second))
-	}
-	all.Wait()
+	arrive(stepBefore+stepHigh+stepAfter, rate, func(i int) {
+		a := t.ask(photos[i%len(photos)], began)
+		mu.Lock()
+		defer mu.Unlock()
+		list = append(list, a)
+	})()
 	slices.SortFunc(list, func(a, b stepAnswer) int { return int(a.Sent - b.Sent) })
 	return list
 }

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"io"
-	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -81,21 +79,12 @@ func (e engines) read(p *model.Package) (data []byte, free func(), err error) {
 		data, err = p.Model()
 		return data, free, err
 	}
-	data, err = p.ModelBy(func(f fs.File, size int64) (data []byte, err error) {
-		file, able := f.(*os.File)
-		if !able || size < large {
-			data = make([]byte, size)
-			_, err = io.ReadFull(f, data)
-			return data, err
-		}
-		data, free, err = reader.ReadAside(file, size)
+	data, err = p.ModelBy(func(f *os.File, size int64) (data []byte, err error) {
+		data, free, err = reader.ReadAside(f, size)
 		return data, err
 	})
 	return data, free, err
 }
-
-// large is a model file that is worth to be read aside, in bytes.
-const large = 1 << 20
 
 // far connects to the server that a package names, if the operator allows it: a
 // stranger's package must not make this program call wherever it likes.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -163,15 +164,22 @@ func named(files []string, field, name string) error {
 
 // Model reads the model file. It fails above DefaultLimits.Bytes, and where the
 // model is on another server.
-func (p *Package) Model() ([]byte, error) { return p.ModelBy(readAll) }
+func (p *Package) Model() ([]byte, error) { return p.ModelBy(nil) }
 
-// ModelBy is Model by a reader of one's own, which is asked for a file's bytes from
-// its start on, of which there should be size.
-func (p *Package) ModelBy(read func(f fs.File, size int64) ([]byte, error)) ([]byte, error) {
+// ModelBy is Model by a reader of one's own for files of the system that are large.
+// It is asked for a file's bytes from its start on, of which there should be size.
+// nil is none.
+func (p *Package) ModelBy(read func(f *os.File, size int64) ([]byte, error)) ([]byte, error) {
 	if p.Manifest.Remote != nil {
 		return nil, refuse("the model is on another server (%s), and not in the package", wording.Quote(p.Manifest.Remote.Address))
 	}
-	return readBy(p.FS, p.Manifest.Model, DefaultLimits.Bytes, read)
+	return readBy(p.FS, p.Manifest.Model, DefaultLimits.Bytes, func(f fs.File, size int64) ([]byte, error) {
+		const large = 1 << 20
+		if file, ok := f.(*os.File); ok && size >= large && read != nil {
+			return read(file, size)
+		}
+		return readAll(f, size)
+	})
 }
 
 // readFile reads at most limit bytes of a regular file.
