@@ -41,6 +41,7 @@ type engine struct {
 
 	repository *repository
 	calibrator *calibrator
+	notice     *notice
 }
 
 // open says how the data directory is taken: with its lock, or beside its holder.
@@ -100,7 +101,8 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 		Plan:     e.calibrator.plan, Loaded: e.calibrator.loaded,
 		Unloaded: func(v fleet.Version) { e.scheduler.Forget(v.Digest) },
 	})
-	wait.fleet, wait.calibrator = e.fleet, e.calibrator
+	e.notice = &notice{path: noticeOf(c), fleet: e.fleet}
+	wait.fleet, wait.calibrator, wait.notice = e.fleet, e.calibrator, e.notice
 	local := predict.NewLocal(predict.LocalOptions{
 		Catalog: e.fleet, Scheduler: e.scheduler, Budget: e.pixels, Decoder: e.decoder, Limits: pictureLimits(c),
 	})
@@ -229,11 +231,12 @@ func share(c *config.Config) int64 {
 	return int64(part)
 }
 
-// served lets whoever added a model beside the running server wait until it
-// answers, so that the next command finds it.
+// served lets whoever made a change beside the running server wait until the server
+// answers by it, so that the next command finds it so.
 type served struct {
 	fleet      *fleet.Fleet
 	calibrator *calibrator
+	notice     *notice
 }
 
 func (s *served) calibrate(ctx context.Context, q registry.Calibration) (json.RawMessage, error) {
@@ -243,14 +246,36 @@ func (s *served) calibrate(ctx context.Context, q registry.Calibration) (json.Ra
 	return s.calibrator.asked(ctx, q)
 }
 
-func (s *served) taken(ctx context.Context, v fleet.Version) {
-	if s.fleet == nil || len(v.Aliases) == 0 {
+// taken waits until requests for ref are answered by v, or v cannot be loaded. A
+// version that no alias leads to is not loaded before somebody asks for it.
+func (s *served) taken(ctx context.Context, ref string, v fleet.Version) {
+	if s.fleet == nil {
 		return
 	}
+	if len(v.Aliases) > 0 {
+		s.answering(ctx, ref, v)
+	}
+	s.notice.write()
+}
+
+func (s *served) answering(ctx context.Context, ref string, v fleet.Version) {
 	ctx, cancel := context.WithTimeout(ctx, takenWait)
 	defer cancel()
-	if _, release, err := s.fleet.Look(ctx, v.Name+"@"+v.Digest); err == nil {
-		release()
+	_, release, err := s.fleet.Look(ctx, v.Name+"@"+v.Digest)
+	if err != nil {
+		return
+	}
+	release()
+	for {
+		changed := s.fleet.Changed()
+		if now, err := s.fleet.Status(ref); err != nil || now.Digest == v.Digest {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

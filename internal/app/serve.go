@@ -75,7 +75,7 @@ func Serve(ctx context.Context, c *config.Config, version string, stdout io.Writ
 	s.engine.registry.Start(context.WithoutCancel(ctx))
 	telling, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var told sync.WaitGroup
-	told.Go(func() { announce(telling, notice(c), s.engine.fleet) })
+	told.Go(func() { s.engine.notice.keep(telling) })
 	defer told.Wait()
 	defer stop()
 	s.open(listeners)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/goshawk-ai/goshawk/internal/config"
@@ -26,7 +27,15 @@ type Serving struct {
 
 // notice is the file in which a server says what it serves. It is no more than a
 // hint: it is not synced, and counts only while a server holds the directory.
-func notice(c *config.Config) string { return filepath.Join(c.Data, "cache", "serving.json") }
+type notice struct {
+	path  string
+	fleet *fleet.Fleet
+
+	mu   sync.Mutex
+	last []byte // guarded by mu
+}
+
+func noticeOf(c *config.Config) string { return filepath.Join(c.Data, "cache", "serving.json") }
 
 // ServingNow reads what a running server on the data directory serves, by
 // digest; nothing where there is none.
@@ -34,7 +43,7 @@ func ServingNow(c *config.Config) map[string]Serving {
 	if !registry.Served(c.Data) {
 		return nil
 	}
-	text, err := os.ReadFile(notice(c))
+	text, err := os.ReadFile(noticeOf(c))
 	if err != nil {
 		return nil
 	}
@@ -56,15 +65,12 @@ const (
 	noticeMost = 2 * time.Second
 )
 
-// announce keeps the notice as it should be until ctx ends, and takes it away.
-func announce(ctx context.Context, path string, f *fleet.Fleet) {
-	defer func() { _ = os.Remove(path) }() // it is not believed any more in any case
-	var last []byte
+// keep has the notice be as it should until ctx ends, and takes it away.
+func (n *notice) keep(ctx context.Context) {
+	defer func() { _ = os.Remove(n.path) }() // it is not believed any more in any case
 	for {
-		changed := f.Changed()
-		if text := told(f); !bytes.Equal(text, last) && replace(path, text) == nil {
-			last = text
-		}
+		changed := n.fleet.Changed()
+		n.write()
 		for _, wait := range []struct {
 			on   <-chan struct{}
 			most time.Duration
@@ -80,6 +86,15 @@ func announce(ctx context.Context, path string, f *fleet.Fleet) {
 		if ctx.Err() != nil {
 			return
 		}
+	}
+}
+
+// write brings the notice up to date now.
+func (n *notice) write() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if text := told(n.fleet); !bytes.Equal(text, n.last) && replace(n.path, text) == nil {
+		n.last = text
 	}
 }
 

@@ -24,9 +24,9 @@ import (
 type Options struct {
 	Required []string // names whose default version readiness waits for
 	Logger   *slog.Logger
-	// Taken is asked, before a process that added a model through the spool is
-	// told so, and may wait until the model serves. It may be nil.
-	Taken func(ctx context.Context, v fleet.Version)
+	// Taken is called before a process that added a model or moved an alias through
+	// the spool is told so: ref means v now. It may wait until v serves. It may be nil.
+	Taken func(ctx context.Context, ref string, v fleet.Version)
 	// Calibrate measures a model for another process. Nil refuses.
 	Calibrate func(ctx context.Context, q Calibration) (json.RawMessage, error)
 	Now       func() time.Time // nil is time.Now
@@ -47,7 +47,7 @@ type Registry struct {
 
 	stop   context.CancelFunc // of the spool's loop; nil before Start
 	done   chan struct{}
-	side   sync.WaitGroup // calibrations that are under way
+	side   sync.WaitGroup // requests that are under way beside the loop
 	asides sync.Map       // their ids
 }
 

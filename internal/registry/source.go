@@ -209,7 +209,7 @@ func (c *Client) wait() time.Duration {
 // up but is soon done: then it is the first way again.
 func (c *Client) do(ctx context.Context, st *stage, q request) (v fleet.Version, taken bool, err error) {
 	wait := c.wait()
-	v, err = c.direct(ctx, st, q)
+	v, err = c.direct(st, q)
 	locked, ok := errors.AsType[*LockedError](err)
 	if !ok {
 		return v, false, err
@@ -217,18 +217,18 @@ func (c *Client) do(ctx context.Context, st *stage, q request) (v fleet.Version,
 	if v, taken, err = submit(ctx, c.Dir, q, st, wait); taken || err != nil {
 		return v, taken, err
 	}
-	v, err = c.direct(ctx, st, q)
+	v, err = c.direct(st, q)
 	if _, still := errors.AsType[*LockedError](err); still {
 		return v, false, fmt.Errorf("%w; it did not take the change up within %v", locked, wait)
 	}
 	return v, false, err
 }
 
-func (c *Client) direct(ctx context.Context, st *stage, q request) (fleet.Version, error) {
+func (c *Client) direct(st *stage, q request) (fleet.Version, error) {
 	r, err := Open(c.Dir, c.BuiltIn, Options{})
 	if err != nil {
 		return fleet.Version{}, err
 	}
-	v, err := r.do(ctx, q, st.path(bundleDir, packageInDir))
+	v, err := r.do(q, st.path(bundleDir, packageInDir))
 	return v, errors.Join(err, r.Close())
 }

@@ -143,22 +143,36 @@ func (r *Registry) carryOut(ctx context.Context, work, id string, again bool) {
 	}
 	var v fleet.Version
 	if err == nil {
-		v, err = r.obey(ctx, q, work)
+		v, err = r.obey(q, work)
 	}
-	r.reply(answer{Version: &v}, err, work, id)
+	if err != nil || q.Do == "remove" || r.o.Taken == nil {
+		r.reply(answer{Version: &v}, err, work, id)
+		return
+	}
+	r.beside(id, func() {
+		r.o.Taken(ctx, q.means(v), v)
+		r.reply(answer{Version: &v}, nil, work, id)
+	})
 }
 
 // aside carries a calibration out while others change what they like.
 func (r *Registry) aside(ctx context.Context, q *Calibration, work, id string) {
-	r.asides.Store(id, true)
-	r.side.Go(func() {
-		defer r.asides.Delete(id)
+	r.beside(id, func() {
 		var a answer
 		err := error(problem.InvalidRequest.New("who holds the data directory calibrates nothing"))
 		if r.o.Calibrate != nil {
 			a.Result, err = r.o.Calibrate(ctx, *q)
 		}
 		r.reply(a, err, work, id)
+	})
+}
+
+// beside does what is left of a request while others are taken up.
+func (r *Registry) beside(id string, rest func()) {
+	r.asides.Store(id, true)
+	r.side.Go(func() {
+		defer r.asides.Delete(id)
+		rest()
 	})
 }
 
@@ -201,15 +215,26 @@ func readRequest(work string) (q request, err error) {
 	return q, nil
 }
 
-func (r *Registry) obey(ctx context.Context, q request, work string) (fleet.Version, error) {
+func (r *Registry) obey(q request, work string) (fleet.Version, error) {
 	if q.Do != "add" && q.Ref != "" && !isVersion(q.Ref) {
 		return fleet.Version{}, problem.InvalidRequest.New("the request in the spool names %s, which may mean another version now than when it was written; ask again with a program of this release", wording.Quote(q.Ref))
 	}
-	return r.do(ctx, q, filepath.Join(work, packageInDir))
+	return r.do(q, filepath.Join(work, packageInDir))
+}
+
+// means is the reference that leads to v since an addition or the move of an alias.
+func (q *request) means(v fleet.Version) string {
+	switch {
+	case q.Do == "alias":
+		return v.Name + "@" + q.Alias
+	case q.NoAlias:
+		return v.Name + "@" + v.Digest
+	}
+	return v.Name + "@" + fleet.DefaultAlias
 }
 
 // do makes the change; packageDir is on our file system and ours to move.
-func (r *Registry) do(ctx context.Context, q request, packageDir string) (fleet.Version, error) {
+func (r *Registry) do(q request, packageDir string) (fleet.Version, error) {
 	switch q.Do {
 	case "remove":
 		return r.Remove(q.Ref)
@@ -220,11 +245,7 @@ func (r *Registry) do(ctx context.Context, q request, packageDir string) (fleet.
 		if err != nil {
 			return fleet.Version{}, err
 		}
-		v, err := r.take(packageDir, p, AddOptions{NoAlias: q.NoAlias})
-		if err == nil && r.o.Taken != nil {
-			r.o.Taken(ctx, v)
-		}
-		return v, err
+		return r.take(packageDir, p, AddOptions{NoAlias: q.NoAlias})
 	}
 	if q.Calibration != nil {
 		return fleet.Version{}, problem.Overloaded.New("the server was stopped while it measured; ask again")

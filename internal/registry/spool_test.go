@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -31,8 +32,10 @@ func server(t *testing.T, o Options) (*Registry, *Client) {
 
 func TestChangesReachARunningServer(t *testing.T) {
 	t.Parallel()
-	var told []string
-	r, c := server(t, Options{Taken: func(_ context.Context, v fleet.Version) { told = append(told, v.Name) }})
+	told := make(chan string, 8)
+	r, c := server(t, Options{Taken: func(_ context.Context, ref string, v fleet.Version) {
+		told <- fmt.Sprint(strings.Replace(ref, v.Digest, "DIGEST", 1), " ", v.Number)
+	}})
 	one, err := c.AddSource(t.Context(), AddRequest{Source: pack("cats", "one").Write(t)}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -40,8 +43,8 @@ func TestChangesReachARunningServer(t *testing.T) {
 	if !one.ByServer || one.Report == nil || !one.Report.Accepted || one.Version.Number != 1 {
 		t.Errorf("added %+v; want version 1, checked, taken up by the server", one)
 	}
-	if len(told) != 1 || told[0] != "cats" {
-		t.Errorf("Taken was told %v before the command was answered, want cats", told)
+	if len(told) != 1 {
+		t.Errorf("Taken was called %d times before the command was answered, want once", len(told))
 	}
 	two, err := c.AddSource(t.Context(), AddRequest{Source: pack("cats", "two").Write(t), NoAlias: true}, nil)
 	if err != nil {
@@ -58,6 +61,11 @@ func TestChangesReachARunningServer(t *testing.T) {
 	}
 	if _, err := c.Remove(t.Context(), "cats@"+two.Version.Digest); err != nil {
 		t.Errorf("Remove = %v", err)
+	}
+	for _, want := range []string{"cats@default 1", "cats@DIGEST 2", "cats@default 2", "cats@default 1"} {
+		if got := <-told; got != want {
+			t.Errorf("Taken was told %q, want %q", got, want)
+		}
 	}
 	list, err := c.List()
 	if err != nil || listing(list.Versions()) != listing(r.Versions()) || len(r.Versions()) != 1 {
@@ -185,7 +193,7 @@ func TestARollbackMadeTwiceIsMadeOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.obey(t.Context(), q, work); err != nil { // and here it dies
+	if _, err := r.obey(q, work); err != nil { // and here it dies
 		t.Fatal(err)
 	}
 	r.serveSpool(t.Context()) // the next one finds the work

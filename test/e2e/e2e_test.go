@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -54,7 +53,7 @@ func TestStories(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "stop": stop, "get": get, "post": post, "until": until, "plus": plusFile},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "stop": stop, "get": get, "post": post, "plus": plusFile},
 	})
 }
 
@@ -137,41 +136,15 @@ func post(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: post URL BODY…")
 	}
-	status, body := sent(ts, args)
-	if (status == http.StatusOK) == neg {
-		ts.Fatalf("%s answered %d: %s", args[0], status, body)
-	}
-	ts.Stdout().Write(body)
-}
-
-// until posts as post does until the answer matches, within ten seconds: a server
-// takes up what a command has changed a moment later.
-func until(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 3 {
-		ts.Fatalf("usage: until REGEXP URL BODY…")
-	}
-	wanted := regexp.MustCompile(args[0])
-	again := time.NewTicker(20 * time.Millisecond)
-	defer again.Stop()
-	for end := time.Now().Add(10 * time.Second); ; <-again.C {
-		status, body := sent(ts, args[1:])
-		if wanted.Match(body) {
-			return
-		}
-		if time.Now().After(end) {
-			ts.Fatalf("%s still answers %d: %s", args[1], status, body)
-		}
-	}
-}
-
-// sent posts to an address the words that follow it.
-func sent(ts *testscript.TestScript, args []string) (status int, body []byte) {
 	resp, err := http.Post(args[0], "application/octet-stream", strings.NewReader(strings.Join(args[1:], " ")))
 	ts.Check(err)
 	defer resp.Body.Close()
-	body, err = io.ReadAll(resp.Body)
+	body, err := io.ReadAll(resp.Body)
 	ts.Check(err)
-	return resp.StatusCode, body
+	if (resp.StatusCode == http.StatusOK) == neg {
+		ts.Fatalf("%s answered %d: %s", args[0], resp.StatusCode, body)
+	}
+	ts.Stdout().Write(body)
 }
 
 // plusFile writes a model that adds a number: plus FILE N.

@@ -100,7 +100,7 @@ func startServer(t *testing.T) *roadServer {
 	checker.Cache = filepath.Join(dir, registry.ChecksDir)
 	checker.Limits = fleet.Limits{Wall: 30 * time.Second, CPU: time.Minute}
 	s := &roadServer{client: registry.Client{Dir: dir, Checker: checker, Wait: time.Minute}}
-	r, err := registry.Open(dir, []registry.BuiltIn{{FS: good}}, registry.Options{Taken: func(ctx context.Context, v fleet.Version) {
+	r, err := registry.Open(dir, []registry.BuiltIn{{FS: good}}, registry.Options{Taken: func(ctx context.Context, _ string, v fleet.Version) {
 		if _, release, err := s.fleet.AcquireContext(ctx, v.Name+"@"+v.Digest); err == nil {
 			release()
 		}
