@@ -104,7 +104,7 @@ func serve(ctx context.Context, program, data string, more ...string) (*process,
 		return nil, "", err
 	}
 	defer func() { _ = log.Close() }() // the child has it too
-	p, err := startWith(ctx, log, "", program, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data}, more...)...)
+	p, err := startWith(ctx, log, served, program, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data}, more...)...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -218,11 +218,9 @@ type rounds struct {
 	series        []series // by concurrency
 }
 
-// measure alternates, in each round and for each concurrency, the loop, the null
-// server and goshawk, and once a round the tuned loop; every second round the other way about, so that a machine
-// that grows slower favors nobody. Each concurrency has a loop of its own beside
-// it: with one loop a round, ten seconds lay between the two, and the machine's
-// drift in that time was larger than what is measured.
+// measure alternates the loop, the tuned loop, the null server and goshawk, in
+// turns of a fraction of a second, every second turn the other way about: the
+// machine's drift within a few seconds is larger than what is measured.
 func (b *bench) measure(ctx context.Context, model, photos string, concurrencies []int) (all []series, err error) {
 	pictures, err := load(b.folders[photos])
 	if err != nil {
@@ -292,16 +290,19 @@ func (r *rounds) stop() {
 			_ = p.stop()
 		}
 	}
-	r.loop, r.tuned, r.null = nil, nil, nil
+	for _, t := range []*target{r.server, r.empty} {
+		_ = t.close()
+	}
+	r.loop, r.tuned, r.null, r.server, r.empty = nil, nil, nil, nil, nil
 }
 
 func (r *rounds) children(ctx context.Context) (err error) {
 	dir := r.packageDir(r.model)
 	for _, l := range []struct {
-		setting string
-		to      **process
-	}{{"off", &r.loop}, {"", &r.tuned}} {
-		if *l.to, err = startWith(ctx, os.Stderr, l.setting, r.self, "-library", r.library, "loop", dir, r.folders[r.photos]); err != nil {
+		env []string
+		to  **process
+	}{{plain, &r.loop}, {tuned, &r.tuned}} {
+		if *l.to, err = startWith(ctx, os.Stderr, l.env, r.self, "-library", r.library, "loop", dir, r.folders[r.photos]); err != nil {
 			return err
 		}
 		if _, err = (*l.to).expect("ready"); err != nil {
@@ -329,41 +330,53 @@ func answerSize(ctx context.Context, t *target, picture []byte) (int, error) {
 	return size, err
 }
 
+// one measures each concurrency in a series of turns.
 func (r *rounds) one(backwards bool) error {
-	pairs := make([]pair, len(r.series))
-	steps := []func() error{func() error {
-		f, err := loopChild(r.tuned, r.duration)
-		for i := range pairs {
-			pairs[i].Tuned = f
-		}
-		return err
-	}}
-	for i := range r.series {
-		c := r.series[i].Concurrency
-		steps = append(steps, func() (err error) {
-			pairs[i].Loop, err = loopChild(r.loop, r.duration)
-			return err
-		}, func() (err error) {
-			pairs[i].Null, err = loaded(r.null, r.empty, r.pictures, c, r.duration/3)
-			return err
-		}, func() (err error) {
-			pairs[i].Server, err = loaded(r.bench.server, r.server, r.pictures, c, r.duration)
-			return err
-		})
-	}
-	for i := range steps {
-		step := steps[i]
+	for k := range r.series {
+		i := k
 		if backwards {
-			step = steps[len(steps)-1-i]
+			i = len(r.series) - 1 - k
 		}
+		s := &r.series[i]
+		turns := 1
+		if r.photos == small && s.Concurrency <= 8 {
+			turns = 4 // of more at a time, or longer ones, too many would be under way at the end of each
+		}
+		var p pair
+		for turn := range turns {
+			if err := r.turn(&p, s.Concurrency, r.duration/time.Duration(turns), (turn%2 == 1) != backwards); err != nil {
+				return err
+			}
+		}
+		s.Pairs = append(s.Pairs, p)
+	}
+	return nil
+}
+
+// turn has each process work for a while, one after another.
+func (r *rounds) turn(p *pair, concurrency int, duration time.Duration, backwards bool) error {
+	steps := []struct {
+		into *figure
+		of   func() (figure, error)
+	}{
+		{&p.Tuned, func() (figure, error) { return loopChild(r.tuned, duration) }},
+		{&p.Server, func() (figure, error) {
+			return loaded(r.bench.server, r.server, r.pictures, concurrency, duration)
+		}},
+		{&p.Loop, func() (figure, error) { return loopChild(r.loop, duration) }},
+		{&p.Null, func() (figure, error) { return loaded(r.null, r.empty, r.pictures, concurrency, duration/3) }},
+	}
+	if backwards {
+		slices.Reverse(steps)
+	}
+	for _, s := range steps {
 		runtime.GC() // the client's garbage is not collected while somebody is measured
-		if err := step(); err != nil {
+		f, err := s.of()
+		if err != nil {
 			return err
 		}
+		*s.into = s.into.and(f)
 		time.Sleep(50 * time.Millisecond)
-	}
-	for i := range pairs {
-		r.series[i].Pairs = append(r.series[i].Pairs, pairs[i])
 	}
 	return nil
 }

@@ -93,7 +93,7 @@ func (b *bench) calibration(ctx context.Context, data, model string) (*calibrate
 		return nil, err
 	}
 	engines := &engines{start: func() (*process, error) {
-		p, err := start(ctx, b.self, "-library", b.library, "engine", dir)
+		p, err := startWith(ctx, os.Stderr, tuned, b.self, "-library", b.library, "engine", dir)
 		if err != nil {
 			return nil, err
 		}

@@ -15,11 +15,16 @@ import (
 type target struct {
 	url    string
 	client *http.Client
+
+	// Of closed loads, kept from one to the next: to make them anew would be work
+	// for the caches of whoever is measured.
+	sent  []letter
+	wires []*wire
 }
 
 func newTarget(url string) *target {
 	t := &http.Transport{MaxIdleConnsPerHost: 1024, MaxIdleConns: 1024, DisableCompression: true}
-	return &target{url, &http.Client{Transport: t, Timeout: 30 * time.Second}}
+	return &target{url: url, client: &http.Client{Transport: t, Timeout: 30 * time.Second}}
 }
 
 // post sends one picture and reads the whole answer.

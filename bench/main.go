@@ -49,8 +49,8 @@ func main() {
 	}
 }
 
-// scheduling set to off leaves a process the kernel's own timers and policy. The
-// server and the loop have better ones for inference (see internal/infer/ort),
+// scheduling set to off leaves a process the kernel's own timers, policy and pages.
+// The server and the loop have better ones for inference (see internal/infer/ort),
 // and so would this program, which links the same package: its arrivals would
 // come in bursts. The children are started without it.
 const scheduling = "GOSHAWKTEST_SCHEDULING"

@@ -13,7 +13,21 @@ type figure struct {
 	Took     []time.Duration
 }
 
-// pair is one round: the loop, the null server and goshawk, one after another.
+// and is what both cost together.
+func (f figure) and(g figure) figure {
+	if f.Pictures == 0 {
+		return g
+	}
+	n := f.Pictures + g.Pictures
+	return figure{
+		Pictures: n,
+		CPU:      (f.CPU*time.Duration(f.Pictures) + g.CPU*time.Duration(g.Pictures)) / time.Duration(n),
+		Rate:     float64(n) / (float64(f.Pictures)/f.Rate + float64(g.Pictures)/g.Rate),
+		Took:     append(f.Took, g.Took...),
+	}
+}
+
+// pair is one round: the loops, the null server and goshawk, by turns.
 type pair struct {
 	Loop, Tuned, Null, Server figure
 }

@@ -21,15 +21,20 @@ type process struct {
 }
 
 func start(ctx context.Context, path string, args ...string) (*process, error) {
-	return startWith(ctx, os.Stderr, "", path, args...)
+	return startWith(ctx, os.Stderr, served, path, args...)
 }
 
-// startWith sets what of the scheduling settings the child has: "off", or "" for
-// all that internal/infer/ort makes.
-func startWith(ctx context.Context, stderr *os.File, setting, path string, args ...string) (*process, error) {
+// What a child finds in its environment.
+var (
+	served = []string{scheduling + "="}                                          // what it finds outside of here
+	plain  = []string{scheduling + "=off"}                                       // the defaults of kernel and C library
+	tuned  = []string{scheduling + "=", "GLIBC_TUNABLES=glibc.malloc.hugetlb=1"} // what a server makes of them
+)
+
+func startWith(ctx context.Context, stderr *os.File, env []string, path string, args ...string) (*process, error) {
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Stderr = stderr
-	cmd.Env = append(os.Environ(), scheduling+"="+setting)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = attributes()
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -104,11 +104,11 @@ func (r *report) ratios(b *strings.Builder) {
 		return
 	}
 	b.WriteString(`The loop decodes, preprocesses and infers with one thread a core and no server: the same code, as a program of its own with
-the kernel's defaults. The null server is plain net/http that reads the same body and answers a constant of the same size. The
-"floor" is loop CPU + null server CPU. The server sets its threads' timers and policy so that they leave inference alone
-(docs/adr/0001-engine.md); "tuned" is the floor of a loop that does so too: what is left then is what serving costs by itself. Each pair has
-processes of its own, which are warmed up first, and begins at a random photo; the server logs every request, as it does by default. The
-client is on the same cores; it sends with sendfile and, for this table, waits for a pause when it wakes up (SCHED_BATCH).
+the defaults of kernel and C library. The null server is plain net/http that reads the same body and answers a constant of the same size. The
+"floor" is loop CPU + null server CPU. The server sets its threads' timers and policy so that they leave inference alone, and asks for
+large pages (docs/adr/0001-engine.md, 0015-go-beside-inference.md); "tuned" is the floor of a loop that does so too: what is left then is what serving
+costs by itself. Each pair has processes of its own, which are warmed up first and then take turns, of a quarter of the time where requests are
+short, each from a random photo on; the server logs every request, as it does by default. The client is on the same cores; it sends with sendfile and, for this table, waits for a pause when it wakes up (SCHED_BATCH).
 
 | model | photos | concurrency | pairs | CPU ÷ floor | CPU ÷ tuned floor | CPU ÷ loop | rate ÷ loop | server CPU ms | loop CPU ms | tuned loop CPU ms | null CPU ms | rate /s | p50 ms | p99 ms |
 | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |

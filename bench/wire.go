@@ -69,9 +69,6 @@ func (t *target) dial() (*wire, error) {
 
 // post sends one picture, reads the whole answer and gives its status.
 func (w *wire) post(l letter) (status int, err error) {
-	if err := w.conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
-		return 0, err
-	}
 	if err := w.send(l); err != nil {
 		return 0, err
 	}
@@ -105,31 +102,54 @@ func (w *wire) post(l letter) (status int, err error) {
 }
 
 // closed keeps `concurrency` requests under way for the duration, each on a
-// connection of its own.
+// connection of its own. The pictures are the same each time.
 func (t *target) closed(pictures [][]byte, concurrency int, duration time.Duration) result {
 	parts := make([]result, concurrency)
-	letters, err := t.letters(pictures)
-	if err != nil {
+	if err := t.prepare(pictures, concurrency); err != nil {
 		parts[0].Wrong++
 		return merge(parts, 0)
 	}
-	defer func() { _ = burn(letters) }()
-	began, first := time.Now(), rand.IntN(len(letters))
+	began, first := time.Now(), rand.IntN(len(t.sent))
 	together(concurrency, func(i int) {
-		w, err := t.dial()
-		if err != nil {
-			parts[i].Wrong++
-			return
-		}
-		defer func() { _ = w.conn.Close() }()
+		err := t.wires[i].conn.SetDeadline(began.Add(duration + 30*time.Second))
 		for n := first + i; time.Since(began) < duration && err == nil; n += concurrency {
 			sent := time.Now()
 			var status int
-			status, err = w.post(letters[n%len(letters)])
+			status, err = t.wires[i].post(t.sent[n%len(t.sent)])
 			parts[i].add(status, err, time.Since(sent))
 		}
 	})
 	return merge(parts, time.Since(began))
+}
+
+// prepare makes the requests and the connections that are not there yet.
+func (t *target) prepare(pictures [][]byte, concurrency int) (err error) {
+	if t.sent == nil {
+		if t.sent, err = t.letters(pictures); err != nil {
+			return err
+		}
+	}
+	for len(t.wires) < concurrency {
+		w, err := t.dial()
+		if err != nil {
+			return err
+		}
+		t.wires = append(t.wires, w)
+	}
+	return nil
+}
+
+// close gives back what closed loads took. A target may be nil.
+func (t *target) close() error {
+	if t == nil {
+		return nil
+	}
+	err := burn(t.sent)
+	for _, w := range t.wires {
+		err = errors.Join(err, w.conn.Close())
+	}
+	t.sent, t.wires = nil, nil
+	return err
 }
 
 // add counts an answer, or that there was none.

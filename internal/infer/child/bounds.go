@@ -15,7 +15,7 @@ import (
 // stranger's model must not be able to read.
 func Environment() []string {
 	env := []string{"LANG=C", "ORT_DISABLE_TELEMETRY=1", "GOTRACEBACK=none"}
-	for _, name := range []string{"LD_LIBRARY_PATH", "TMPDIR", ort.Variable} {
+	for _, name := range []string{"LD_LIBRARY_PATH", "TMPDIR", "GLIBC_TUNABLES", ort.Variable} {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)
 		}

@@ -4,10 +4,13 @@
 
 #define _GNU_SOURCE // SCHED_BATCH
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef __GLIBC__ // which <stdlib.h> tells
+#include <limits.h>
 #include <malloc.h>
+#include <unistd.h>
 #endif
 #ifdef __linux__
 #include <sched.h>
@@ -22,6 +25,14 @@
 // up a host some seconds after their environment is made, unless this variable
 // says otherwise. Set here, since setenv is not safe beside other threads.
 static void no_telemetry(void) { setenv("ORT_DISABLE_TELEMETRY", "1", 1); }
+
+#ifdef __linux__
+// is_off leaves the kernel's and the C library's defaults.
+static bool is_off(void) {
+  const char *setting = getenv("GOSHAWKTEST_SCHEDULING");
+  return setting != NULL && strcmp(setting, "off") == 0;
+}
+#endif
 
 // The threads that serve requests, and Go's monitor thread, wake up hundreds of
 // times a second, and by default the kernel lets each of them push an inference
@@ -38,11 +49,10 @@ static void no_telemetry(void) { setenv("ORT_DISABLE_TELEMETRY", "1", 1); }
 //   no notice before.
 //
 // All are inherited by every thread made later, which is why they are set
-// before there are any. GOSHAWKTEST_SCHEDULING=off leaves the kernel's defaults.
+// before there are any.
 static void let_inference_run(void) {
 #ifdef __linux__
-  const char *setting = getenv("GOSHAWKTEST_SCHEDULING");
-  if (setting != NULL && strcmp(setting, "off") == 0) return;
+  if (is_off()) return;
   prctl(PR_SET_TIMERSLACK, 20000000UL, 0UL, 0UL, 0UL);
   if (sched_getscheduler(0) != SCHED_OTHER) return;
   const struct { // of the system call, in its first version, which every kernel takes
@@ -69,7 +79,29 @@ static void keep_large_blocks_apart(void) {
 #endif
 }
 
-__attribute__((constructor)) static void early(void) {
+// A picture's inference walks over some ten megabytes, for which the processor's
+// tables of pages of 4 KB are too short, the more so in a virtual machine. The C
+// library asks for pages of 2 MB where it was told to before it began, and where the
+// kernel leaves it to programs to ask; hence a program that computes for long
+// replaces itself by itself, once. Who set the variable otherwise is obeyed.
+static void take_large_pages(int argc, char **argv) {
+#if defined(__GLIBC__) && defined(__linux__)
+  bool computes = false;
+  for (int i = 1; i < argc; i++) computes = computes || strcmp(argv[i], "serve") == 0 || strcmp(argv[i], "worker") == 0;
+  if (!computes || is_off() || getenv("GLIBC_TUNABLES") != NULL) return;
+  char self[PATH_MAX]; // not the link itself, after whose name the process would be called
+  const ssize_t n = readlink("/proc/self/exe", self, sizeof self);
+  if (n <= 0 || n == sizeof self) return;
+  self[n] = 0;
+  setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 0);
+  execv(self, argv); // which comes back where it may not be done: then it goes on as it is
+#else
+  (void)argc, (void)argv;
+#endif
+}
+
+__attribute__((constructor)) static void early(int argc, char **argv) {
+  take_large_pages(argc, argv);
   keep_large_blocks_apart();
   no_telemetry();
   let_inference_run();

@@ -4,7 +4,9 @@ package ort
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -78,5 +80,40 @@ func TestEveryThreadLetsInferenceRun(t *testing.T) {
 	}
 	if out, err := inChild(t, "off", "GOSHAWKTEST_SCHEDULING=off"); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestWhoServesTakesLargePages: the process replaces itself before Go begins, and is
+// still called by its name.
+func TestWhoServesTakesLargePages(t *testing.T) {
+	if childOf() != "" {
+		name, err := os.ReadFile("/proc/self/comm")
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Printf("tunables %q name %q\n", os.Getenv("GLIBC_TUNABLES"), strings.TrimSpace(string(name)))
+		return
+	}
+	self := filepath.Base(os.Args[0])
+	self = self[:min(len(self), 15)] // what the kernel keeps
+	for _, c := range []struct {
+		word, env, want string
+	}{
+		{"serve", "", "glibc.malloc.hugetlb=1"},
+		{"worker", "", "glibc.malloc.hugetlb=1"},
+		{"predict", "", ""},
+		{"serve", "GOSHAWKTEST_SCHEDULING=off", ""},
+		{"serve", "GLIBC_TUNABLES=glibc.malloc.hugetlb=0", "glibc.malloc.hugetlb=0"},
+	} {
+		cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", c.word)
+		cmd.Env = append(os.Environ(), "GOSHAWKTEST_CHILD=pages")
+		if c.env != "" {
+			cmd.Env = append(cmd.Env, c.env)
+		}
+		out, err := cmd.CombinedOutput()
+		want := fmt.Sprintf("tunables %q name %q\n", c.want, self)
+		if err != nil || !strings.HasPrefix(string(out), want) {
+			t.Errorf("%s with %q: %v\n%swant %s", c.word, c.env, err, out, want)
+		}
 	}
 }
