@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -205,23 +206,17 @@ func (c *calibrated) grid(engines *engines, batches bool, d time.Duration) error
 	return nil
 }
 
-// pair measures both sides, and again while other programs take part.
+// pair measures both sides by turns, in processes of its own, and again while other
+// programs take part.
 func (c *calibrated) pair(engines *engines, r *rival, d time.Duration, backwards bool) error {
+	sides := [2]setting{c.Chosen, r.Setting}
 	for range mostAgain {
-		var rates [2]float64
-		quiet := true
-		for i := range 2 {
-			side := i
-			if backwards {
-				side = 1 - i
-			}
-			rate, others, err := engines.alone([2]setting{c.Chosen, r.Setting}[side], d)
-			if err != nil {
-				return err
-			}
-			rates[side], quiet = rate, quiet && others <= mostOthers
+		engines.stop() // a process keeps the luck that it had with where its memory lies
+		rates, others, err := engines.turns(sides, d, backwards)
+		if err != nil {
+			return err
 		}
-		if quiet {
+		if others <= mostOthers {
 			r.Chosen, r.Rival = append(r.Chosen, rates[0]), append(r.Rival, rates[1])
 			return nil
 		}
@@ -236,35 +231,38 @@ const (
 	mostAgain  = 200
 )
 
-// alone is rate, and the part of the machine that others used meanwhile.
-func (e *engines) alone(s setting, d time.Duration) (rate, others float64, err error) {
-	if _, err := e.rate(s, time.Millisecond); err != nil { // starts it, and warms it up
-		return 0, 0, err
-	}
-	own := func() (time.Duration, error) {
-		a, err := cpuOf(e.running[s].cmd.Process.Pid)
-		if err != nil {
-			return 0, err
+// turns gives both rates, of turns of a quarter of d each, and the part of the
+// machine that others used meanwhile.
+func (e *engines) turns(sides [2]setting, d time.Duration, backwards bool) (rates [2]float64, others float64, err error) {
+	for _, s := range sides {
+		if _, err := e.rate(s, time.Millisecond); err != nil { // starts it, and warms it up
+			return rates, 0, err
 		}
-		b, err := cpuOf(os.Getpid())
-		return a + b, err
 	}
-	before, busy, err := usage(own)
+	before, busy, err := e.usage()
 	if err != nil {
-		return 0, 0, err
+		return rates, 0, err
 	}
 	began := time.Now()
-	if rate, err = e.rate(s, d); err != nil {
-		return 0, 0, err
+	const turns = 4
+	for i := range 2 * turns {
+		side := (i + i/2) % 2 // there and back
+		if backwards {
+			side = 1 - side
+		}
+		rate, err := e.rate(sides[side], d/turns)
+		if err != nil {
+			return rates, 0, err
+		}
+		rates[side] += rate / turns
 	}
-	took := time.Since(began)
-	after, busyAfter, err := usage(own)
-	all := float64(took) * float64(runtime.NumCPU())
-	return rate, max(0, float64((busyAfter-busy)-(after-before))/all), err
+	all := float64(time.Since(began)) * float64(runtime.NumCPU())
+	after, busyAfter, err := e.usage()
+	return rates, max(0, float64((busyAfter-busy)-(after-before))/all), err
 }
 
 // usage is what our processes have used so far, and what all have.
-func usage(own func() (time.Duration, error)) (ours, all time.Duration, err error) {
+func (e *engines) usage() (ours, all time.Duration, err error) {
 	text, err := os.ReadFile("/proc/stat")
 	if err != nil {
 		return 0, 0, err
@@ -275,7 +273,11 @@ func usage(own func() (time.Duration, error)) (ours, all time.Duration, err erro
 		return 0, 0, err
 	}
 	all = time.Duration(n[0]+n[1]+n[2]+n[5]+n[6]+n[7]) * 10 * time.Millisecond
-	ours, err = own()
+	ours, err = cpuOf(os.Getpid())
+	for _, p := range e.running {
+		own, errOf := cpuOf(p.cmd.Process.Pid)
+		ours, err = ours+own, errors.Join(err, errOf)
+	}
 	return ours, all, err
 }
 
@@ -285,8 +287,8 @@ func (r *report) calibrations(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, ``+"`goshawk models calibrate`"+` with its default budget, then a grid of 1 to all cores in threads and in instances and batches of 1 to 16
 (1 alone where a model's answers depend on the rows beside, as those of a dynamically quantized one do), each twice; then
-what the calibration chose and each of the grid's best three by turns, each in a process of its own that does nothing but run
-the model at this setting. Pairs during which other programs took more than %.0f %% of the machine were measured again. A setting is threads x instances, batch. Bar: lower end of the rate's ratio at least %.2f.
+what the calibration chose and each of the grid's best three by turns of an eighth of the time, each in a process of its own that does
+nothing but run the model at this setting and is started anew for each pair. Pairs during which other programs took more than %.0f %% of the machine were measured again. A setting is threads x instances, batch. Bar: lower end of the rate's ratio at least %.2f.
 
 | model | chosen | calibration s | settings tried | of the grid | rival | rival's rows/s | pairs | rate chosen ÷ rival | bar |
 | --- | --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | --- |
