@@ -224,7 +224,7 @@ func (r *report) steps(b *strings.Builder) {
 		return
 	}
 	fmt.Fprintf(b, `%s, 500 x 375, with a latency objective of %v; %d rounds of Poisson arrivals at half of what a closed load of 3 had just before
-(%.0f/s in the middle), twice that, and half again. Seconds of all rounds together; percentiles are of what was answered.
+(%.0f/s in the middle), twice that, and half again. Seconds of all rounds together; percentiles are of what was answered. The curves: [step.svg](step.svg).
 Calibrated: %s
 
 | second | offered | answered | refused | p50 ms | p99 ms | p99 ms in the server |
