@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,9 @@ import (
 
 	"github.com/goshawk-ai/goshawk/internal/fleet"
 )
+
+// faultInGo is how Go's runtime tells of a fault at nil: what stands before the stack, and its first function.
+const faultInGo = "SIGSEGV: segmentation violation\nPC=0x43bafd m=3 sigcode=1 addr=0x0\n%s\ngoroutine 0 gp=0x28b631df0e0 m=3 mp=0x28b6322f008 [idle]:\n%s\n"
 
 // TestADeathBecomesASentence plays every way in which a model has been seen to
 // end the process that runs it.
@@ -36,6 +40,9 @@ func TestADeathBecomesASentence(t *testing.T) {
 		{"it spins", []string{"spin"}, "running the model on a test picture took more than 1s of processor time"},
 		{"C++ has no memory", []string{"say", "terminate called after throwing an instance of 'std::bad_alloc'"}, "running the model on a test picture needs more than 64MB of memory"},
 		{"Go has no memory", []string{"say", "fatal error: runtime: cannot allocate memory"}, "running the model on a test picture needs more than 64MB of memory"},
+		{"Go's garbage collector has no memory", []string{"say", fmt.Sprintf(faultInGo, "", "runtime.(*spanQueue).tryDrain(0x7f2200000400?)")}, "running the model on a test picture needs more than 64MB of memory"},
+		{"C faults at nil", []string{"say", fmt.Sprintf(faultInGo, "signal arrived during cgo execution\n", "runtime.cgocall(0xf36650)")}, "the runtime died with SIGSEGV while running the model on a test picture"},
+		{"a thread of C faults at nil", []string{"say", fmt.Sprintf(faultInGo, "", "libonnxruntime")}, "the runtime died with SIGSEGV while running the model on a test picture"},
 		{"it just exits", []string{"say", "bye"}, "the check ended without an answer (exit status 2) while running the model on a test picture"},
 		{"it talks and talks", []string{"chatter"}, "the check ended without an answer (exit status 0)"},
 	} {

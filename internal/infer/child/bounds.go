@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"regexp"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -75,8 +76,14 @@ var (
 // SignalIn finds the signal that a process wrote it died of; "" where there is none.
 func SignalIn(stderr []byte) string { return named(stderr, signalNames) }
 
+// nilInGo is a fault at nil in a function of Go's runtime. Go 1.26 writes it when
+// the system gives its garbage collector no memory for a queue (newSpanSPMC does not
+// look at what sysAlloc returns). A fault in C code looks otherwise: "signal arrived
+// during cgo execution" stands between, or its function is not the runtime's.
+var nilInGo = regexp.MustCompile(`SIGSEGV: segmentation violation\nPC=\S+ m=\d+ sigcode=1 addr=0x[0-9a-f]{1,3}\n\ngoroutine 0 [^\n]*\nruntime\.`)
+
 // StarvedIn tells whether a process wrote that it got no more memory.
-func StarvedIn(stderr []byte) bool { return named(stderr, outOfMemory) != "" }
+func StarvedIn(stderr []byte) bool { return named(stderr, outOfMemory) != "" || nilInGo.Match(stderr) }
 
 func named(text []byte, words []string) string {
 	for _, w := range words {
