@@ -213,13 +213,13 @@ type rounds struct {
 	model, photos string
 	pictures      [][]byte
 	loop, null    *process
-	tuned         *process // the loop with the server's settings of timers and policy
+	tuned         *process // the loop with the server's settings of timers, policy and pages
 	server, empty *target
 	series        []series // by concurrency
 }
 
 // measure alternates the loop, the tuned loop, the null server and goshawk, in
-// turns of a fraction of a second, every second turn the other way about: the
+// turns of a fraction of a second where pictures are small, every second turn the other way about: the
 // machine's drift within a few seconds is larger than what is measured.
 func (b *bench) measure(ctx context.Context, model, photos string, concurrencies []int) (all []series, err error) {
 	pictures, err := load(b.folders[photos])

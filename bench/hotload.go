@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -129,7 +130,8 @@ func (b *bench) hotloads(ctx context.Context) ([]*hotload, error) {
 		{"squeezenet", "its version is swapped", swap},
 	} {
 		one := &hotload{Model: h.model, What: h.what}
-		if err := one.measure(ctx, b, newTarget(url+"/v1/predictions?model="+h.model), photos, h.do); err != nil {
+		t := newTarget(url + "/v1/predictions?model=" + h.model)
+		if err := errors.Join(one.measure(ctx, b, t, photos, h.do), t.close()); err != nil {
 			return nil, fmt.Errorf("%s while %s: %w", h.model, h.what, err)
 		}
 		all = append(all, one)
@@ -165,7 +167,7 @@ func (b *bench) twoVersions(ctx context.Context, data string) (refs [2]string, e
 	return refs, nil
 }
 
-// point moves an alias; the server loads its version in the moment that follows.
+// point moves an alias. It returns when requests are answered by its version.
 func (b *bench) point(ctx context.Context, data, alias, ref string) error {
 	if out, err := exec.CommandContext(ctx, b.options.server, "models", "alias", alias, ref, "--data", data).CombinedOutput(); err != nil {
 		return fmt.Errorf("move an alias: %s", out)

@@ -59,6 +59,8 @@ func (b *bench) isolations(ctx context.Context) ([]isolated, error) {
 		{"tiny", "/v2/models/%s/infer", [][]byte{ask}},
 	} {
 		here, apart := newTarget(url+fmt.Sprintf(c.path, c.model)), newTarget(url+fmt.Sprintf(c.path, c.model+"-apart"))
+		defer func() { _ = here.close() }()
+		defer func() { _ = apart.close() }()
 		for _, t := range []*target{here, apart} {
 			if err := answers(ctx, t, c.bodies[0]); err != nil {
 				return nil, err

@@ -23,6 +23,7 @@ func (b *bench) overloads(model string) ([]overload, error) {
 		return nil, err
 	}
 	t := b.target(model)
+	defer func() { _ = t.close() }()
 	var all []overload
 	for range b.pairs {
 		peak := t.closed(pictures, 8, b.duration)

@@ -77,12 +77,16 @@ func (b *bench) step(ctx context.Context, model string, objective time.Duration)
 		return nil, err
 	}
 	t := newTarget(url + "/v1/predictions?model=" + model)
+	defer func() { _ = t.close() }()
 	if err := answers(ctx, t, photos[0]); err != nil {
 		return nil, err
 	}
 	for i := range b.pairs {
 		// As many callers as instances keep all of them busy, and nobody is refused.
 		peak := t.closed(photos, 3, b.duration)
+		if err := peak.valid(); err != nil {
+			return nil, fmt.Errorf("peak: %w", err)
+		}
 		rate := float64(peak.Answers) / peak.Wall.Seconds()
 		s.Peak = append(s.Peak, rate)
 		s.Answers = append(s.Answers, t.step(photos, rate))

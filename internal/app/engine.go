@@ -102,7 +102,7 @@ func newEngine(ctx context.Context, c *config.Config, how open, log *slog.Logger
 		Unloaded: func(v fleet.Version) { e.scheduler.Forget(v.Digest) },
 	})
 	e.notice = &notice{path: noticeOf(c), fleet: e.fleet}
-	wait.fleet, wait.calibrator, wait.notice = e.fleet, e.calibrator, e.notice
+	wait.source, wait.fleet, wait.calibrator, wait.notice = e.sources, e.fleet, e.calibrator, e.notice
 	local := predict.NewLocal(predict.LocalOptions{
 		Catalog: e.fleet, Scheduler: e.scheduler, Budget: e.pixels, Decoder: e.decoder, Limits: pictureLimits(c),
 	})
@@ -234,6 +234,7 @@ func share(c *config.Config) int64 {
 // served lets whoever made a change beside the running server wait until the server
 // answers by it, so that the next command finds it so.
 type served struct {
+	source     fleet.Source
 	fleet      *fleet.Fleet
 	calibrator *calibrator
 	notice     *notice
@@ -246,8 +247,9 @@ func (s *served) calibrate(ctx context.Context, q registry.Calibration) (json.Ra
 	return s.calibrator.asked(ctx, q)
 }
 
-// taken waits until requests for ref are answered by v, or v cannot be loaded. A
-// version that no alias leads to is not loaded before somebody asks for it.
+// taken waits until requests for ref are answered by v, or v cannot be loaded, or
+// ref has come to mean another. A version that no alias leads to is not loaded before
+// somebody asks for it.
 func (s *served) taken(ctx context.Context, ref string, v fleet.Version) {
 	if s.fleet == nil {
 		return
@@ -259,8 +261,6 @@ func (s *served) taken(ctx context.Context, ref string, v fleet.Version) {
 }
 
 func (s *served) answering(ctx context.Context, ref string, v fleet.Version) {
-	ctx, cancel := context.WithTimeout(ctx, takenWait)
-	defer cancel()
 	_, release, err := s.fleet.Look(ctx, v.Name+"@"+v.Digest)
 	if err != nil {
 		return
@@ -269,6 +269,9 @@ func (s *served) answering(ctx context.Context, ref string, v fleet.Version) {
 	for {
 		changed := s.fleet.Changed()
 		if now, err := s.fleet.Status(ref); err != nil || now.Digest == v.Digest {
+			return
+		}
+		if means, err := s.source.Resolve(ref); err != nil || means.Digest != v.Digest {
 			return
 		}
 		select {

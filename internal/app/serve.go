@@ -31,8 +31,6 @@ import (
 	"github.com/goshawk-ai/goshawk/internal/web"
 )
 
-const takenWait = 1500 * time.Millisecond // of the two seconds that the command waits
-
 // server is the role "all": one process with every room in it.
 type server struct {
 	config   *config.Config

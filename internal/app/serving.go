@@ -33,6 +33,7 @@ type notice struct {
 
 	mu   sync.Mutex
 	last []byte // guarded by mu
+	over bool   // guarded by mu: nobody serves any more
 }
 
 func noticeOf(c *config.Config) string { return filepath.Join(c.Data, "cache", "serving.json") }
@@ -67,7 +68,7 @@ const (
 
 // keep has the notice be as it should until ctx ends, and takes it away.
 func (n *notice) keep(ctx context.Context) {
-	defer func() { _ = os.Remove(n.path) }() // it is not believed any more in any case
+	defer n.end()
 	for {
 		changed := n.fleet.Changed()
 		n.write()
@@ -93,9 +94,21 @@ func (n *notice) keep(ctx context.Context) {
 func (n *notice) write() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.over {
+		return
+	}
 	if text := told(n.fleet); !bytes.Equal(text, n.last) && replace(n.path, text) == nil {
 		n.last = text
 	}
+}
+
+// end takes the notice away for good: a change that is answered meanwhile must not
+// bring it back.
+func (n *notice) end() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.over = true
+	_ = os.Remove(n.path) // it is not believed any more in any case
 }
 
 func told(f *fleet.Fleet) []byte {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -39,8 +40,12 @@ func (o *opening) load(ctx context.Context, m *Model) (err error) {
 		return err
 	}
 	o.doing("reading the model")
-	data, free, err := o.read(p)
+	threads := cmp.Or(o.threads, p.Manifest.Serving.Threads)
+	data, free, err := o.read(ctx, p, threads)
 	if err != nil {
+		if _, ours := errors.AsType[*infer.Error](err); ours {
+			return loadProblem(ctx, err)
+		}
 		return err
 	}
 	defer free()
@@ -58,7 +63,7 @@ func (o *opening) load(ctx context.Context, m *Model) (err error) {
 	o.doing("loading the model")
 	o.watch.lap(Verify)
 	before := o.scale.used()
-	m.Session, err = backend.Load(ctx, data, infer.Options{IntraThreads: cmp.Or(o.threads, p.Manifest.Serving.Threads), Again: p.Model})
+	m.Session, err = backend.Load(ctx, data, infer.Options{IntraThreads: threads, Again: p.Model})
 	if err != nil {
 		return loadProblem(ctx, err)
 	}
@@ -71,16 +76,17 @@ func (o *opening) load(ctx context.Context, m *Model) (err error) {
 	return nil
 }
 
-// read gives a package's model file until free is called.
-func (e engines) read(p *model.Package) (data []byte, free func(), err error) {
+// read gives a package's model file until free is called. It yields where the load
+// will: not for a model that makes threads of its own.
+func (e engines) read(ctx context.Context, p *model.Package, threads int) (data []byte, free func(), err error) {
 	free = func() {}
 	reader, able := e.here.(infer.Reader)
-	if !able {
+	if !able || !infer.IsAside(ctx) || threads > 1 {
 		data, err = p.Model()
 		return data, free, err
 	}
 	data, err = p.ModelBy(func(f *os.File, size int64) (data []byte, err error) {
-		data, free, err = reader.ReadAside(f, size)
+		data, free, err = reader.ReadAside(ctx, f, size)
 		return data, err
 	})
 	return data, free, err

@@ -69,13 +69,13 @@ type Scale interface {
 	Used() int64
 }
 
-// Reader is a Backend that reads large files as it does other work aside, into
-// memory that is not Go's.
+// Reader is a Backend that reads large files on a thread that yields, into memory
+// that is not Go's.
 type Reader interface {
 	Backend
 	// ReadAside reads a file from its start on. It fails with io.ErrUnexpectedEOF where
 	// there are fewer bytes than size. Nobody may use data after free.
-	ReadAside(f *os.File, size int64) (data []byte, free func(), err error)
+	ReadAside(ctx context.Context, f *os.File, size int64) (data []byte, free func(), err error)
 }
 
 // Weighed is a Session whose model lies in another process of ours.

@@ -45,10 +45,10 @@ type Registry struct {
 	writing  sync.Mutex            // held while now is being replaced
 	verified model.Verified
 
-	stop   context.CancelFunc // of the spool's loop; nil before Start
-	done   chan struct{}
-	side   sync.WaitGroup // requests that are under way beside the loop
-	asides sync.Map       // their ids
+	stop    context.CancelFunc // of the spool's loop; nil before Start
+	done    chan struct{}
+	side    sync.WaitGroup // requests that are under way beside the loop
+	besides sync.Map       // their ids
 }
 
 var _ interface {

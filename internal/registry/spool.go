@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,8 +30,9 @@ const (
 	bundleDir    = "request"
 	packageInDir = "package"
 
-	spoolPoll  = 200 * time.Millisecond // the server's; there is no portable way to be told
-	answerLife = 10 * time.Minute       // an answer that nobody fetched
+	spoolPoll  = 200 * time.Millisecond  // the server's; there is no portable way to be told
+	answerLife = 10 * time.Minute        // an answer that nobody fetched
+	takenWait  = 1500 * time.Millisecond // of the two seconds that a change's author waits
 )
 
 // request is one change that another process wants.
@@ -118,7 +120,10 @@ func (r *Registry) serveSpool(ctx context.Context) {
 				r.carryOut(ctx, work, id, false)
 			}
 		case workSuffix: // a server died over it: every change can be made twice
-			if !r.isAside(id) {
+			if r.isBeside(id) {
+				continue
+			}
+			if _, err := os.Stat(path); err == nil { // else it was answered since the folder was read
 				r.carryOut(ctx, path, id, true)
 			}
 		default:
@@ -133,12 +138,12 @@ func removeOld(path string, e fs.DirEntry, now time.Time) {
 	}
 }
 
-// carryOut makes one change and writes its answer. A calibration over which a
-// server died has nobody who waits for it.
+// carryOut makes one change, and has it answered when requests are. A calibration
+// over which a server died has nobody who waits for it.
 func (r *Registry) carryOut(ctx context.Context, work, id string, again bool) {
 	q, err := readRequest(work)
 	if err == nil && q.Calibration != nil && !again {
-		r.aside(ctx, q.Calibration, work, id)
+		r.calibrate(ctx, q.Calibration, work, id)
 		return
 	}
 	var v fleet.Version
@@ -150,13 +155,15 @@ func (r *Registry) carryOut(ctx context.Context, work, id string, again bool) {
 		return
 	}
 	r.beside(id, func() {
+		ctx, cancel := context.WithDeadline(ctx, bornOf(id).Add(takenWait))
+		defer cancel()
 		r.o.Taken(ctx, q.means(v), v)
 		r.reply(answer{Version: &v}, nil, work, id)
 	})
 }
 
-// aside carries a calibration out while others change what they like.
-func (r *Registry) aside(ctx context.Context, q *Calibration, work, id string) {
+// calibrate carries a calibration out while others change what they like.
+func (r *Registry) calibrate(ctx context.Context, q *Calibration, work, id string) {
 	r.beside(id, func() {
 		var a answer
 		err := error(problem.InvalidRequest.New("who holds the data directory calibrates nothing"))
@@ -169,16 +176,26 @@ func (r *Registry) aside(ctx context.Context, q *Calibration, work, id string) {
 
 // beside does what is left of a request while others are taken up.
 func (r *Registry) beside(id string, rest func()) {
-	r.asides.Store(id, true)
+	r.besides.Store(id, true)
 	r.side.Go(func() {
-		defer r.asides.Delete(id)
+		defer r.besides.Delete(id)
 		rest()
 	})
 }
 
-func (r *Registry) isAside(id string) bool {
-	_, busy := r.asides.Load(id)
+func (r *Registry) isBeside(id string) bool {
+	_, busy := r.besides.Load(id)
 	return busy
+}
+
+// bornOf is when a request was put into the spool, by its id; the zero time of an
+// id that no program of this release writes.
+func bornOf(id string) (at time.Time) {
+	stamp, _, _ := strings.Cut(id, "-")
+	if ns, err := strconv.ParseInt(stamp, 10, 64); err == nil {
+		at = time.Unix(0, ns)
+	}
+	return at
 }
 
 // reply writes the answer to a request, which is done with.

@@ -77,6 +77,40 @@ func TestChangesReachARunningServer(t *testing.T) {
 	}
 }
 
+// TestWhoWaitsKeepsNobodyElse: while one addition waits to be served, others come
+// and go.
+func TestWhoWaitsKeepsNobodyElse(t *testing.T) {
+	t.Parallel()
+	waits, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	_, c := server(t, Options{Taken: func(context.Context, string, fleet.Version) {
+		first := false
+		once.Do(func() { first = true })
+		if first {
+			close(waits)
+			<-goOn
+		}
+	}})
+	first := make(chan error, 1)
+	go func() {
+		_, err := c.AddSource(t.Context(), AddRequest{Source: pack("cats", "one").Write(t)}, nil)
+		first <- err
+	}()
+	<-waits
+	if _, err := c.AddSource(t.Context(), AddRequest{Source: pack("dogs", "two").Write(t)}, nil); err != nil {
+		t.Errorf("the second addition: %v; it has nothing to do with the first", err)
+	}
+	select {
+	case err := <-first:
+		t.Errorf("the first addition was answered (%v) before its version was", err)
+	default:
+	}
+	close(goOn)
+	if err := <-first; err != nil {
+		t.Errorf("the first addition: %v", err)
+	}
+}
+
 func TestARefusalComesBackFromTheServer(t *testing.T) {
 	t.Parallel()
 	_, c := server(t, Options{})

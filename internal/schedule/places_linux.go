@@ -13,7 +13,10 @@ type places struct {
 	cores   []int
 }
 
-func newPlaces(crowded func() bool) places {
+// newPlaces has nobody stay anywhere where there are more cores than lanes: then one
+// is free that a thread can wake up on, and every server of the machine would choose
+// the same ones.
+func newPlaces(crowded func() bool, lanes int) places {
 	p := places{crowded: crowded}
 	if crowded == nil || unix.SchedGetaffinity(0, &p.all) != nil {
 		p.crowded = func() bool { return false }
@@ -22,6 +25,9 @@ func newPlaces(crowded func() bool) places {
 		if p.all.IsSet(core) {
 			p.cores = append(p.cores, core)
 		}
+	}
+	if len(p.cores) > lanes {
+		p.crowded = func() bool { return false }
 	}
 	return p
 }

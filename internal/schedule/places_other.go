@@ -5,7 +5,7 @@ package schedule
 // places is nothing here: no thread yields to others either.
 type places struct{}
 
-func newPlaces(func() bool) places { return places{} }
+func newPlaces(func() bool, int) places { return places{} }
 
 func (places) crowded() bool { return false }
 

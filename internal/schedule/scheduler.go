@@ -91,7 +91,7 @@ func New(o Options) *Scheduler {
 	if set.places <= 0 {
 		set.places = 4096
 	}
-	return &Scheduler{run: o.Run, lanes: set.lanes, places: newPlaces(o.Crowded), core: newCore(set)}
+	return &Scheduler{run: o.Run, lanes: set.lanes, places: newPlaces(o.Crowded, set.lanes), core: newCore(set)}
 }
 
 // Lanes is how many runs there are at a time.

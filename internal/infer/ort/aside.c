@@ -1,6 +1,6 @@
 //go:build cgo && (linux || darwin)
 
-// Loads and first runs on threads that take only the time that nobody else
+// Loads, first runs and unloads, and reading for them, on threads that take only the time that nobody else
 // wants, so that who is being answered does not notice them.
 
 #define _GNU_SOURCE // SCHED_IDLE, pthread_condattr_setclock
@@ -33,7 +33,7 @@ typedef struct {
   pthread_mutex_t lock;
   pthread_cond_t changed;
   pid_t tid; // 0 until it yields
-  int done;
+  int yielded, done;
 } task;
 
 // Whether a thread that yields can be made one like the others again: that asks
@@ -84,6 +84,7 @@ static void *begin(void *p) {
   if ((returns || !t->look || !crowded()) && sched_setscheduler(0, SCHED_IDLE, &none) == 0) {
     pthread_mutex_lock(&t->lock);
     t->tid = (pid_t)syscall(SYS_gettid);
+    t->yielded = 1;
     pthread_mutex_unlock(&t->lock);
   }
   t->work(t->job);
@@ -127,8 +128,9 @@ static void watch(task *t, pthread_t thread) {
   pthread_mutex_unlock(&t->lock);
 }
 
-// aside does work on a thread that yields, and waits for it.
-static void aside(void (*work)(void *), void *job, int look) {
+// aside does work on a thread that yields, and waits for it. It tells whether the
+// thread did.
+static int aside(void (*work)(void *), void *job, int look) {
   pthread_once(&found_out, find_out);
   task t = {.work = work, .job = job, .look = look};
   pthread_t thread;
@@ -146,13 +148,15 @@ static void aside(void (*work)(void *), void *job, int look) {
   }
   pthread_cond_destroy(&t.changed);
   pthread_mutex_destroy(&t.lock);
+  return t.yielded;
 }
 
 #else
 
-static void aside(void (*work)(void *), void *job, int look) {
+static int aside(void (*work)(void *), void *job, int look) {
   (void)look;
   work(job);
+  return 0;
 }
 
 #endif
@@ -222,7 +226,7 @@ static void read_all(void *p) {
 #ifdef MADV_HUGEPAGE
   madvise(to, j->bytes, MADV_HUGEPAGE); // five hundred times fewer faults, where the system has them
 #endif
-  while (j->come < j->bytes) {
+  while (j->come < j->bytes && !__atomic_load_n(&j->stop, __ATOMIC_RELAXED)) {
     const size_t left = j->bytes - j->come, part = 4 << 20;
     const ssize_t n = pread(j->file, (char *)to + j->come, left < part ? left : part, (off_t)j->come);
     if (n < 0 && errno == EINTR) continue;
@@ -238,6 +242,14 @@ static void free_read(void *p) {
   munmap(j->data, j->bytes);
 }
 
-void gh_read_aside(gh_reading *j) { aside(read_all, j, 1); }
+void gh_read_aside(gh_reading *j) { j->yields = aside(read_all, j, 1); }
 
-void gh_free_read(gh_reading *j) { aside(free_read, j, 1); }
+// gh_free_read does as the reading did: to look again whether there is time would
+// take longer than what it is for.
+void gh_free_read(gh_reading *j) {
+  if (j->yields) {
+    aside(free_read, j, 0);
+  } else {
+    free_read(j);
+  }
+}

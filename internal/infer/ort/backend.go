@@ -38,11 +38,19 @@ type Backend struct {
 	closed  bool
 	janitor *janitor // used under mu
 
-	aside atomic.Int32 // loads and runs that are under way on threads that yield
+	aside atomic.Int32 // see yielding
 }
 
-// Yielding tells whether threads are under way that take what time is left.
+// Yielding tells whether work is under way on threads that take what time is left,
+// if they find any.
 func (b *Backend) Yielding() bool { return b.aside.Load() > 0 }
+
+// yielding does work that goes to such a thread, and waits for it.
+func (b *Backend) yielding(work func()) {
+	b.aside.Add(1)
+	defer b.aside.Add(-1)
+	work()
+}
 
 var _ infer.Scale = (*Backend)(nil)
 
@@ -245,9 +253,7 @@ func (b *Backend) load(ctx context.Context, model []byte, o infer.Options) (unsa
 	data, size := unsafe.Pointer(unsafe.SliceData(model)), C.size_t(len(model))
 	var status unsafe.Pointer
 	if yields(ctx, len(model), o) {
-		b.aside.Add(1)
-		status = C.gh_load_aside(b.rt, data, size, options, &native)
-		b.aside.Add(-1)
+		b.yielding(func() { status = C.gh_load_aside(b.rt, data, size, options, &native) })
 	} else {
 		status = C.gh_load(b.rt, data, size, options, &native)
 	}

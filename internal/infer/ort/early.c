@@ -15,6 +15,7 @@
 #ifdef __linux__
 #include <sched.h>
 #include <stdint.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -83,12 +84,14 @@ static void keep_large_blocks_apart(void) {
 // tables of pages of 4 KB are too short, the more so in a virtual machine. The C
 // library asks for pages of 2 MB where it was told to before it began, and where the
 // kernel leaves it to programs to ask; hence a program that computes for long
-// replaces itself by itself, once. Who set the variable otherwise is obeyed.
+// replaces itself by itself, once. Who set the variable otherwise is obeyed. A
+// program that was given more rights than its caller has (capabilities of its file)
+// is left alone: there the C library takes the variable away again.
 static void take_large_pages(int argc, char **argv) {
 #if defined(__GLIBC__) && defined(__linux__)
   bool computes = false;
   for (int i = 1; i < argc; i++) computes = computes || strcmp(argv[i], "serve") == 0 || strcmp(argv[i], "worker") == 0;
-  if (!computes || is_off() || getenv("GLIBC_TUNABLES") != NULL) return;
+  if (!computes || is_off() || getenv("GLIBC_TUNABLES") != NULL || getauxval(AT_SECURE) != 0) return;
   char self[PATH_MAX]; // not the link itself, after whose name the process would be called
   const ssize_t n = readlink("/proc/self/exe", self, sizeof self);
   if (n <= 0 || n == sizeof self) return;

@@ -4,12 +4,14 @@ package ort_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/goshawk-ai/goshawk/internal/infer"
 	"github.com/goshawk-ai/goshawk/internal/infer/ort/orttest"
 )
 
@@ -27,7 +29,7 @@ func TestWhatIsReadAsideIsTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // from the start on each time
-		data, free, err := b.ReadAside(f, int64(len(want)))
+		data, free, err := b.ReadAside(t.Context(), f, int64(len(want)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,13 +39,23 @@ func TestWhatIsReadAsideIsTheFile(t *testing.T) {
 		free()
 		free() // a second time does nothing
 	}
-	if _, _, err := b.ReadAside(f, int64(len(want))+1); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, _, err := b.ReadAside(t.Context(), f, int64(len(want))+1); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("a file that is a byte shorter than wanted: %v", err)
 	}
-	if data, free, err := b.ReadAside(f, 0); err != nil || len(data) != 0 {
+	if data, free, err := b.ReadAside(t.Context(), f, 0); err != nil || len(data) != 0 {
 		t.Errorf("nothing of a file: %d bytes, %v", len(data), err)
 	} else {
 		free()
+	}
+	cancelled, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("the server stops")
+	cancel(why)
+	if _, _, err := b.ReadAside(cancelled, f, int64(len(want))); !errors.Is(err, why) {
+		t.Errorf("whoever asked has gone: %v, want the cause", err)
+	}
+	var native *infer.Error
+	if _, _, err := b.ReadAside(t.Context(), f, 1<<50); !errors.As(err, &native) || native.Code != infer.OutOfMemory {
+		t.Errorf("more than there is memory for: %v, want %v", err, infer.OutOfMemory)
 	}
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
@@ -53,7 +65,7 @@ func TestWhatIsReadAsideIsTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dir.Close()
-	if _, _, err := b.ReadAside(dir, 1<<20); err == nil {
+	if _, _, err := b.ReadAside(t.Context(), dir, 1<<20); err == nil {
 		t.Error("a directory was read")
 	}
 }

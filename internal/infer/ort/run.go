@@ -83,9 +83,7 @@ func (s *session) compute(ctx context.Context, c *call) unsafe.Pointer {
 	})
 	var status unsafe.Pointer
 	if aside {
-		s.backend.aside.Add(1)
-		status = C.gh_run_aside(rt, s.native, c.c)
-		s.backend.aside.Add(-1)
+		s.backend.yielding(func() { status = C.gh_run_aside(rt, s.native, c.c) })
 	} else {
 		status = C.gh_run(rt, s.native, c.c)
 	}

@@ -130,9 +130,7 @@ func (s *session) unload() {
 		C.gh_call_free(s.backend.rt, c.c)
 	}
 	if s.aside {
-		s.backend.aside.Add(1)
-		C.gh_unload_aside(s.backend.rt, s.native)
-		s.backend.aside.Add(-1)
+		s.backend.yielding(func() { C.gh_unload_aside(s.backend.rt, s.native) })
 	} else {
 		C.gh_unload(s.backend.rt, s.native)
 	}

@@ -74,7 +74,8 @@ typedef struct {
   int file;
   size_t bytes, come; // wanted, read
   void *data;         // until gh_free_read
-  int err;
+  int err, yields;
+  int stop; // set by others meanwhile: no more is read
 } gh_reading;
 
 void gh_read_aside(gh_reading *);
